@@ -1,0 +1,45 @@
+"""Types that the models of specs and targets share."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+NAME = r"^[a-z0-9]+(?:[._-][a-z0-9]+)*$"
+"""Pattern of a spec's and a platform's name: what every registry, tag and file system takes (OCI distribution spec, name)."""
+
+_DURATION = re.compile(r"^(\d+)(ms|s|m|h|d|w)$")
+_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+class Model(BaseModel):
+    """Base of all models: unknown keys are errors, and nothing changes once it is read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+def _scalar(value: Any) -> Any:
+    """Take a YAML number or boolean for the text it was written as."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int | float) else value
+
+
+def _duration(value: Any) -> Any:
+    if isinstance(value, str) and (match := _DURATION.match(value)):
+        return float(match[1]) * _SECONDS[match[2]]
+    if isinstance(value, str):
+        raise ValueError("give a number of seconds, or a number with ms, s, m, h, d or w, such as 30s")
+    return value
+
+
+Name = Annotated[str, Field(pattern=NAME, max_length=63)]
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+"""Name of an Ansible variable."""
+Scalar = Annotated[str, BeforeValidator(_scalar)]
+StringMap = dict[str, Scalar]
+Command = list[Scalar] | str
+Duration = Annotated[float, BeforeValidator(_duration), Field(ge=0)]
+"""Seconds, written as a number or as ``90s``, ``10m``, ``6h``, ``180d``."""

@@ -1,0 +1,52 @@
+"""Targets: what a build can end in. Each is installed as an entry point of the group ``goldsmith.targets``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import Any
+
+from pydantic import BaseModel
+
+from goldsmith.errors import EnvironmentFault
+
+GROUP = "goldsmith.targets"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A kind of artifact and the playbook that makes it.
+
+    Attributes:
+        name: Key of the target in a spec's ``platforms.<platform>`` and ``targets``.
+        source: Model of ``platforms.<platform>.<name>``: where the operating system comes from.
+        options: Model of ``targets.<name>``: what the artifact is to be like. Every field needs a default.
+        playbook: Fully qualified name of the lifecycle playbook, such as ``goldsmith.images.docker``. It is given the
+            dumped models as ``goldsmith_source`` and ``goldsmith_target``.
+    """
+
+    name: str
+    source: type[BaseModel]
+    options: type[BaseModel]
+    playbook: str
+
+
+def installed() -> dict[str, Target]:
+    """Return the targets installed in this environment, by name.
+
+    Raises:
+        EnvironmentFault: An entry point cannot be imported or is no `Target`.
+    """
+    found: dict[str, Target] = {}
+    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+        try:
+            target: Any = entry.load()
+        except Exception as error:  # noqa: BLE001  a third party's module may raise anything
+            raise EnvironmentFault(
+                f"target {entry.name!r} ({entry.value}) cannot be loaded: {error}",
+                "Repair or uninstall the package that brings it.",
+            ) from error
+        if not isinstance(target, Target):
+            raise EnvironmentFault(f"target {entry.name!r} ({entry.value}) is {type(target).__name__}, not a Target")
+        found[entry.name] = target
+    return found

@@ -1,0 +1,99 @@
+"""The target ``docker``: a container image in a Docker engine, pushed to a registry where asked."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from goldsmith.spec.types import Command, Duration, Model, Scalar, StringMap
+from goldsmith.targets import Target
+
+
+class Debootstrap(Model):
+    """A base made from the distribution's own packages by mmdebstrap, so that no registry is needed."""
+
+    suite: str = Field(description="Release of the distribution, such as bookworm.")
+    mirror: list[str] | None = Field(None, description="Archive URLs; by default those of this machine's own APT.")
+    components: list[str] = Field(["main"], description="Archive components.")
+    include: list[str] = Field([], description="Packages in addition to those of the variant.")
+    variant: Literal["essential", "apt", "minbase", "buildd", "important", "standard"] = "minbase"
+    architecture: str | None = Field(None, description="Debian architecture; by default this machine's.")
+
+
+class DockerSource(Model):
+    """Where a Docker image's operating system comes from: exactly one of `image`, `debootstrap` and `from`."""
+
+    image: str | None = Field(None, description="Image reference, such as debian:12 or debian@sha256:…")
+    debootstrap: Debootstrap | None = None
+    from_: str | None = Field(None, alias="from", description="Name of another spec whose newest image is the base.")
+    pull: Literal["always", "missing", "never"] = Field("missing", description="When to ask the registry for `image`.")
+    platform: str | None = Field(None, description="Platform of a multi-platform `image`, such as linux/arm64.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> DockerSource:
+        given = [key for key in ("image", "debootstrap", "from_") if getattr(self, key) is not None]
+        if len(given) != 1:
+            raise ValueError("give exactly one of: image, debootstrap, from")
+        return self
+
+
+class Healthcheck(Model):
+    """How the engine tests that a container of the image is well."""
+
+    test: Command = Field(description="Command; a list is run as it is, a string by the shell.")
+    interval: Duration | None = None
+    timeout: Duration | None = None
+    start_period: Duration | None = None
+    retries: int | None = Field(None, ge=1)
+
+
+class ImageConfig(Model):
+    """The image's configuration; what the base has is kept where a key is not given."""
+
+    cmd: Command | None = None
+    entrypoint: Command | None = None
+    env: StringMap = {}
+    workdir: str | None = None
+    user: Scalar | None = None
+    expose: list[Scalar] = Field([], description="Ports, such as 8080/tcp.")
+    labels: StringMap = {}
+    volumes: list[str] = []
+    stop_signal: str | None = None
+    healthcheck: Healthcheck | None = None
+    onbuild: list[str] = []
+
+
+class Machine(Model):
+    """The temporary container that the layers run in. All of it is off by default; widen it only where a layer must."""
+
+    privileged: bool = False
+    capabilities: list[str] = Field([], description="Kernel capabilities added, such as NET_ADMIN.")
+    devices: list[str] = []
+    volumes: list[str] = []
+    tmpfs: list[str] = []
+    network: str | None = None
+    env: StringMap = {}
+    user: Scalar | None = None
+    runtime: str | None = None
+    command: list[str] | None = None
+
+
+class DockerOptions(Model):
+    """What the Docker image is to be like, and where it goes."""
+
+    repository: str | None = Field(None, description="Repository without a tag; by default the spec's name.")
+    tags: list[Scalar] = ["{{ version }}", "latest"]
+    config: ImageConfig = ImageConfig()
+    push: bool = False
+    squash: Literal["base", "all", "none"] = Field(
+        "base", description="base: one layer above the base; all: one layer; none: layers as they come."
+    )
+    author: str | None = None
+    message: str | None = None
+    pause: Annotated[bool, Field(description="Pause the machine while it is captured.")] = False
+    save: str | None = Field(None, description="Also write the image to this tar file, relative to the output folder.")
+    machine: Machine = Machine()
+
+
+target = Target(name="docker", source=DockerSource, options=DockerOptions, playbook="goldsmith.images.docker")
