@@ -1,0 +1,52 @@
+# Every target sets up what it needs first; on a machine that has it, that costs a fraction of a second.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+collection := collections/ansible_collections/goldsmith/images
+spec ?= examples/base.yml
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: help setup python build check test lint style types ansible-lint sanity unit clean
+
+help: ## show this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | while IFS=$$'\t' read -r name text; do printf '  make %-13s %s\n' "$$name" "$$text"; done
+
+setup: ## make this machine ready: .venv, Debian packages, a Docker engine
+	@scripts/setup.sh
+
+python:
+	@scripts/setup.sh python
+
+build: setup ## build examples/base.yml, or another one: make build spec=web.yml
+	@goldsmith build $(spec)
+
+check: python style types unit ## quick: lint, types and unit tests; needs no Docker engine
+
+test: setup lint sanity ## everything, as CI does: lint, sanity and all tests, against a real Docker engine
+	pytest -n 2 --require-docker
+
+lint: style types ansible-lint ## ruff, shellcheck, mypy and ansible-lint
+
+style: python
+	ruff check
+	ruff format --check
+	@if command -v shellcheck >/dev/null; then echo "shellcheck"; shellcheck scripts/*.sh .ci/run; fi
+
+types: python
+	mypy runner/goldsmith $(collection)/plugins
+
+ansible-lint: python ## Ansible content, profile production
+	ansible-lint --offline --strict
+
+sanity: python ## ansible-test sanity on the collection
+	scripts/sanity.sh
+
+unit: python
+	pytest -n 2 -m 'not docker and not network'
+
+clean: ## remove what was made here: .venv, caches, build/ (the Docker engine and its images stay)
+	rm -rf .venv build dist .ansible .mypy_cache .ruff_cache .pytest_cache .hypothesis $(collection)/tests/output
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
