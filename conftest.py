@@ -21,7 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def _engine_fault() -> str:
     """Say why no Docker engine answers; empty when one does.
 
-    A process of its own asks: where nothing listens, the SDK forgets to close its socket, and a warning is an error here.
+    A process of its own asks: where nothing listens, the SDK leaves its socket open, and a warning is an error.
     """
     ask = [sys.executable, "-c", "import docker; docker.from_env(timeout=10).ping()"]
     asked = subprocess.run(ask, capture_output=True, text=True, check=False)
