@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Runs `ansible-test sanity` on the collection where it lies. Arguments go to ansible-test: scripts/sanity.sh --test pylint
+#
+# ansible-test makes a virtual environment for each kind of test and keeps them under ~/.ansible/test. By way of HOME they
+# come to lie in build/sanity, so that nothing is left outside the checkout, and a second run need not make them again.
+set -euo pipefail
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+readonly top
+readonly python=$top/.venv/bin/python home=$top/build/sanity
+
+# ansible-test would load get-pip.py from a server of its own to bring pip into those environments; where this script's
+# stand-in lies instead, the project's pip does it, from the package index this machine is set up for.
+write_bootstrap() {
+  local version
+  version=$(
+    "$python" - <<'PYTHON'
+import sys, types
+from ansible_test._internal.python_requirements import get_venv_packages
+print(get_venv_packages(types.SimpleNamespace(version="%d.%d" % sys.version_info[:2]))["pip"])
+PYTHON
+  )
+  mkdir -p "$home/.ansible/test/cache"
+  cat >"$home/.ansible/test/cache/get_pip_${version//./_}.py" <<PYTHON
+import os, sys
+packages = [argument for argument in sys.argv[1:] if argument not in ("--no-setuptools", "--no-wheel")]
+os.execv("$python", ["$python", "-m", "pip", "--python", sys.executable, "--quiet", "install", *packages])
+PYTHON
+}
+
+# ansible-test passes on neither PIP_* variables nor, with another HOME, the user's own settings of pip.
+write_pip_settings() {
+  mkdir -p "$home/.config/pip"
+  {
+    printf '%s\n' "[global]" "quiet = 1"
+    "$python" -m pip config list |
+      sed -n -e 's/\\n/ /g' -e "s/^\(global\|:env:\)\.\([a-z-]*\)=['\"]\(.*\)['\"]$/\2 = \3/p" |
+      awk '{ setting[$1] = $0 } END { for (name in setting) print setting[name] }' # the environment comes last, and wins
+  } >"$home/.config/pip/pip.conf"
+}
+
+# Modules also run on managed machines, whose Python is another one: every Python of this machine takes part. pyenv's shims
+# are commands that exist and do not work, so its interpreters themselves are put in their place.
+python_path() {
+  local directory
+  printf %s "$top/.venv/bin"
+  for directory in "${PYENV_ROOT:-$HOME/.pyenv}"/versions/*/bin; do
+    [ ! -d "$directory" ] || printf :%s "$directory"
+  done
+  printf %s ":$PATH" | tr : '\n' | sed -e '/\/pyenv[^/]*\/shims$/d' -e '/\/\.pyenv\/shims$/d' | paste -sd:
+}
+
+mkdir -p "$home"
+exec 9>"$home/lock"
+flock 9
+write_bootstrap
+write_pip_settings
+PATH=$(python_path)
+export PATH HOME=$home XDG_CONFIG_HOME=$home/.config XDG_CACHE_HOME=$home/.cache LC_ALL=C.UTF-8
+cd "$top/collections/ansible_collections/goldsmith/images"
+"$top/.venv/bin/ansible-test" sanity --local --color no "$@"
