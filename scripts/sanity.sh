@@ -32,7 +32,7 @@ PYTHON
 write_pip_settings() {
   mkdir -p "$home/.config/pip"
   {
-    printf '%s\n' "[global]" "quiet = 1"
+    printf '%s\n' "[global]" "quiet = 2"
     "$python" -m pip config list |
       sed -n -e 's/\\n/ /g' -e "s/^\(global\|:env:\)\.\([a-z-]*\)=['\"]\(.*\)['\"]$/\2 = \3/p" |
       awk '{ setting[$1] = $0 } END { for (name in setting) print setting[name] }' # the environment comes last, and wins
