@@ -39,7 +39,7 @@ types: python
 	mypy runner/goldsmith $(collection)/plugins
 
 ansible-lint: python ## Ansible content, profile production
-	ansible-lint --quiet
+	ansible-lint
 
 sanity: python ## ansible-test sanity on the collection
 	scripts/sanity.sh
