@@ -1,0 +1,28 @@
+"""The record of all builds, in SQLite or any database SQLAlchemy reaches.
+
+Importing it costs SQLAlchemy, a quarter of a second: import it where it is used.
+"""
+
+from __future__ import annotations
+
+from goldsmith.registry.records import (
+    ArtifactRecord,
+    BuildRecord,
+    ImageDetail,
+    ImageSummary,
+    TestCounts,
+    Version,
+    VersionDetail,
+)
+from goldsmith.registry.registry import Registry
+
+__all__ = [
+    "ArtifactRecord",
+    "BuildRecord",
+    "ImageDetail",
+    "ImageSummary",
+    "Registry",
+    "TestCounts",
+    "Version",
+    "VersionDetail",
+]

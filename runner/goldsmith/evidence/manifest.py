@@ -1,0 +1,99 @@
+"""The manifest: one file that tells what a build was, what it made and what is inside."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import JsonValue
+
+from goldsmith.errors import EnvironmentFault
+from goldsmith.result import BuildResult
+
+SCHEMA = 1
+"""Version of the manifest's form."""
+
+
+def manifest(
+    result: BuildResult,
+    *,
+    parameters: Mapping[str, JsonValue] | None = None,
+    secrets: Iterable[str] = (),
+    tools: Mapping[str, str] | None = None,
+    files: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Return the manifest of a build. The same build gives the same manifest, key by key.
+
+    Args:
+        result: How the build ended.
+        parameters: Values of the spec's parameters.
+        secrets: Names of the secrets it was given; their values have no way in here.
+        tools: Versions of what built it: ``goldsmith``, ``ansible-core``, ``goldsmith.images``, ``docker``.
+        files: SHA-256 by name, of the spec and what it extends.
+    """
+    plain = result.document()
+    outcomes = Counter(test.outcome for test in result.tests)
+    return {
+        "schema": SCHEMA,
+        **{key: plain[key] for key in ("build", "name", "version", "platform", "target", "status")},
+        **{key: plain[key] for key in ("started", "finished", "failure", "source", "artifact", "phases", "layers")},
+        "tests": {
+            "total": len(result.tests),
+            **{outcome: outcomes[outcome] for outcome in ("passed", "failed", "skipped")},
+            "results": plain["tests"],
+        },
+        "spec": {
+            "files": [{"name": name, "sha256": digest} for name, digest in sorted((files or {}).items())],
+            "parameters": dict(sorted((parameters or {}).items())),
+            "secrets": sorted(secrets),
+        },
+        "tools": dict(sorted((tools or {}).items())),
+        "packages": sorted(plain["packages"], key=lambda package: tuple(package.values())),
+    }
+
+
+def digests(files: Iterable[Path], root: Path) -> dict[str, str]:
+    """Return the SHA-256 of files by name, relative to ``root`` where they lie below it.
+
+    Raises:
+        EnvironmentFault: A file cannot be read.
+    """
+    found: dict[str, str] = {}
+    for path in files:
+        name = path.relative_to(root) if path.is_relative_to(root) else path
+        try:
+            found[name.as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            raise EnvironmentFault(f"{path} cannot be read for the manifest: {error.strerror}") from error
+    return found
+
+
+def write(path: Path, document: Mapping[str, Any]) -> None:
+    """Write a manifest, whole or not at all: mode 0644, in a folder that is made with mode 0700 when it is not there.
+
+    Raises:
+        EnvironmentFault: It cannot be written.
+    """
+    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=".", delete=False) as file:
+            try:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+                os.fchmod(file.fileno(), 0o644)
+                Path(file.name).rename(path)
+            except BaseException:
+                Path(file.name).unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        raise EnvironmentFault(
+            f"the manifest {path} cannot be written: {error.strerror}", "Make room or make its folder writable."
+        ) from error

@@ -1,0 +1,228 @@
+"""What the registry answers with: plain values that outlive its transactions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from pydantic import JsonValue
+
+from goldsmith.registry import models
+from goldsmith.registry.models import ArtifactState, BuildState, VersionState
+from goldsmith.result import Failure
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of an image: what one run of `goldsmith build` makes of a spec.
+
+    Attributes:
+        image: Name of the image.
+        sequence: Counts from 1, without gaps.
+        label: The spec's ``version``; the sequence number where the spec has none.
+    """
+
+    image: str
+    sequence: int
+    label: str
+
+    def __str__(self) -> str:
+        return f"{self.image}@{self.sequence}"
+
+
+@dataclass(frozen=True)
+class ArtifactRecord:
+    """A recorded artifact; see `goldsmith.result.Artifact` for what is not said here.
+
+    Attributes:
+        id: Number in this registry.
+        build: Id of the build that made it.
+        version: The version it belongs to.
+        identity: Image id ``sha256:…`` or AMI id.
+        size: Bytes, or ``None``.
+        base_reference: What the build was asked to start from, such as ``debian:12``.
+        base_identity: Image id or AMI id of that.
+        parent: Number of the recorded artifact it was built on, where the base was one of ours.
+    """
+
+    id: int
+    build: str
+    version: Version
+    type: str
+    identity: str
+    digests: Mapping[str, str]
+    tags: tuple[str, ...]
+    size: int | None
+    region: str | None
+    account: str | None
+    published: bool
+    state: ArtifactState
+    base_reference: str | None
+    base_identity: str | None
+    parent: int | None
+    details: Mapping[str, JsonValue]
+
+
+@dataclass(frozen=True)
+class TestCounts:
+    """How many tests ended how."""
+
+    __test__: ClassVar[bool] = False
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.passed + self.failed + self.skipped
+
+
+@dataclass(frozen=True)
+class BuildRecord:
+    """A recorded build.
+
+    Attributes:
+        id: Build id, ``YYYYMMDDTHHMMSS-<8 hex>``.
+        label: ``name/platform/target``.
+        version: The version it belongs to.
+        started: In UTC.
+        finished: In UTC; ``None`` while it runs.
+        phases: Seconds by phase, in order.
+        source: The base as the target told of it, or ``None``.
+        spec: Path of the spec.
+        parameters: Values of the spec's parameters.
+        secrets: Names of the secrets it was given.
+        tools: Versions by name: ``goldsmith``, ``ansible-core``, …
+        log: Path of Ansible's log.
+        pid: Process that runs it, on `host`.
+        packages: How many packages were found inside.
+    """
+
+    id: str
+    label: str
+    version: Version
+    platform: str
+    target: str
+    state: BuildState
+    started: datetime
+    finished: datetime | None
+    phases: Mapping[str, float]
+    source: Mapping[str, JsonValue] | None
+    failure: Failure | None
+    spec: str
+    parameters: Mapping[str, JsonValue]
+    secrets: tuple[str, ...]
+    tools: Mapping[str, str]
+    log: str | None
+    pid: int
+    host: str
+    artifacts: tuple[ArtifactRecord, ...]
+    tests: TestCounts
+    packages: int
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took, or ``None`` while it runs."""
+        return (self.finished - self.started).total_seconds() if self.finished else None
+
+
+@dataclass(frozen=True)
+class VersionDetail:
+    """A version with its builds, in the order they were started."""
+
+    version: Version
+    fingerprint: str
+    state: VersionState
+    created: datetime
+    builds: tuple[BuildRecord, ...]
+
+
+@dataclass(frozen=True)
+class ImageDetail:
+    """An image with its versions, newest first."""
+
+    name: str
+    created: datetime
+    versions: tuple[VersionDetail, ...]
+
+
+@dataclass(frozen=True)
+class ImageSummary:
+    """A line of the list of images.
+
+    Attributes:
+        name: Name of the image.
+        newest: Its newest version, whatever became of it.
+        state: State of that version.
+        platforms: Platforms of that version.
+        targets: Targets of that version.
+        built: When an artifact of any of its versions was last built, in UTC; ``None`` if never.
+        size: Bytes of the newest version's largest available artifact, or ``None``.
+    """
+
+    name: str
+    newest: Version
+    state: VersionState
+    platforms: tuple[str, ...]
+    targets: tuple[str, ...]
+    built: datetime | None
+    size: int | None
+
+
+def version_of(row: models.Version) -> Version:
+    """Return the record of a row."""
+    return Version(row.image.name, row.sequence, row.label)
+
+
+def artifact_of(row: models.Artifact) -> ArtifactRecord:
+    """Return the record of a row."""
+    return ArtifactRecord(
+        id=row.id,
+        build=row.build_id,
+        version=version_of(row.build.version),
+        type=row.type,
+        identity=row.identity,
+        digests=row.digests,
+        tags=tuple(row.tags),
+        size=row.size,
+        region=row.region,
+        account=row.account,
+        published=row.published,
+        state=row.state,
+        base_reference=row.base_reference,
+        base_identity=row.base_identity,
+        parent=row.parent_id,
+        details=row.details,
+    )
+
+
+def build_of(row: models.Build, tests: TestCounts) -> BuildRecord:
+    """Return the record of a row and of what was counted of its tests."""
+    failure = {key: str(value) for key, value in (row.failure or {}).items()}
+    return BuildRecord(
+        id=row.id,
+        label=row.label,
+        version=version_of(row.version),
+        platform=row.platform,
+        target=row.target,
+        state=row.state,
+        started=row.started,
+        finished=row.finished,
+        phases=row.phases,
+        source=row.source,
+        failure=Failure(**failure) if row.failure is not None else None,
+        spec=row.spec,
+        parameters=row.parameters,
+        secrets=tuple(row.secrets),
+        tools=row.tools,
+        log=row.log,
+        pid=row.pid,
+        host=row.host,
+        artifacts=tuple(artifact_of(artifact) for artifact in row.artifacts),
+        tests=tests,
+        packages=row.inventory.size if row.inventory else 0,
+    )

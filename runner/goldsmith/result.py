@@ -1,0 +1,309 @@
+"""What a build leaves behind: the lifecycle playbook writes it as ``result.json``, the runner reads and records it.
+
+Unknown keys are passed over, so that a newer collection still works with this runner; what is known must be right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    SerializerFunctionWrapHandler,
+    TypeAdapter,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
+from pydantic.dataclasses import dataclass
+
+from goldsmith.errors import GoldsmithError
+
+SCHEMA: Final = 1
+"""Version of ``result.json`` that this runner reads."""
+
+Status = Literal["built", "failed"]
+Outcome = Literal["passed", "failed", "skipped"]
+
+_CONFIG = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
+
+
+def _utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("lies outside the calendar in UTC") from error
+
+
+def _text(value: Any) -> Any:
+    """Take null and a number for text: goss and package managers give either where there is nothing to say."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    return "" if value is None else value
+
+
+Time = Annotated[AwareDatetime, AfterValidator(_utc)]
+Text = Annotated[str, BeforeValidator(_text)]
+Seconds = Annotated[float, Field(ge=0)]
+
+
+class _Open:
+    """Keeps the keys that differ from target to target, such as an AMI's snapshots, together in ``details``."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        known = {field.name for field in fields(cls)} - {"details"}  # type: ignore[arg-type]  # only dataclasses derive
+        return {key: item for key, item in value.items() if key in known} | {
+            "details": {key: item for key, item in value.items() if key not in known}
+        }
+
+    @model_serializer(mode="wrap")
+    def _spread(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        plain: dict[str, Any] = handler(self)
+        details = plain.pop("details")
+        return plain | {key: item for key, item in details.items() if key not in plain}
+
+
+@dataclass(frozen=True, config=_CONFIG)
+class Source(_Open):
+    """The base that a build started from.
+
+    Attributes:
+        id: Immutable identity: an image id ``sha256:…``, an AMI id.
+        reference: What was asked for, such as ``debian:12``.
+        digest: Digest in a registry, or ``None`` when the base is in none.
+        kind: How it was got, such as ``image`` or ``debootstrap``.
+        details: What else the target tells of it, such as its configuration and layers.
+    """
+
+    id: str
+    reference: Text = ""
+    digest: str | None = None
+    kind: Text = ""
+    details: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True, config=_CONFIG)
+class Artifact(_Open):
+    """What a build made.
+
+    Attributes:
+        type: Kind of artifact; equals the target's name for those that come with Goldsmith.
+        id: Immutable identity: an image id ``sha256:…``, an AMI id.
+        size: Bytes, or ``None`` when the target cannot tell.
+        tags: Names it was given.
+        digests: Digest by reference, for those that were pushed.
+        published: Whether everything the spec asked for (push, copy, share) was done.
+        region: Region of a cloud, or ``None``.
+        account: Account of a cloud, or ``None``.
+        details: What else the target tells of it, such as layers, configuration, snapshots.
+    """
+
+    type: str
+    id: str
+    size: Annotated[int, Field(ge=0)] | None = None
+    tags: Annotated[tuple[str, ...], Field(strict=False)] = ()  # once gathered, it is a Python list and not JSON's
+    digests: dict[str, str] = Field(default_factory=dict)
+    published: bool = False
+    region: str | None = None
+    account: str | None = None
+    details: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True, order=True, config=_CONFIG)
+class Package:
+    """A package inside the artifact; ``type`` is ``deb``, ``rpm``, ``apk``."""
+
+    type: str
+    name: str
+    version: str
+    arch: Text = ""
+    source: Text = ""
+    source_version: Text = ""
+
+
+@dataclass(frozen=True, config=_CONFIG)
+class TestResult:
+    """The outcome of one test, whatever framework ran it; ``duration`` is in seconds."""
+
+    __test__: ClassVar[bool] = False  # pytest takes every class named Test… that a test module imports for a test
+
+    framework: str
+    name: str
+    outcome: Outcome
+    expected: JsonValue = None
+    found: JsonValue = None
+    message: Text = ""
+    duration: Seconds = 0.0
+
+
+@dataclass(frozen=True, config=_CONFIG)
+class LayerResult:
+    """How far a layer came; ``number`` counts from 1."""
+
+    number: int
+    name: str
+    status: str
+
+
+@dataclass(frozen=True, config=_CONFIG)
+class Failure:
+    """Where and why a build failed; ``layer`` and ``task`` are empty when it failed outside of any."""
+
+    phase: Text = ""
+    layer: Text = ""
+    task: Text = ""
+    message: Text = ""
+
+    def __str__(self) -> str:
+        where = [f"phase {self.phase}" if self.phase else "", f"layer {self.layer}" if self.layer else ""]
+        where.append(f"task {self.task!r}" if self.task else "")
+        place = ", ".join(part for part in where if part)
+        return f"{place}: {self.message}" if place else self.message
+
+
+@dataclass(frozen=True, config=_CONFIG)
+class BuildResult:
+    """Everything that a build says of itself when it has ended.
+
+    Attributes:
+        build: Build id, ``YYYYMMDDTHHMMSS-<8 hex>``.
+        name: Name of the image.
+        version: Label of the version, as tags and stamps show it.
+        platform: Key in the spec's ``platforms``.
+        target: Name of the target.
+        status: ``built`` only when every phase ended well.
+        started: When it began, in UTC.
+        finished: When it ended, in UTC.
+        source: The base, or ``None`` when it was not even resolved.
+        artifact: What was made. A failed build has one when it failed after capture.
+        packages: Inventory of the artifact.
+        tests: Results of all tests, in the order they ran.
+        layers: The layers, in order.
+        failure: Where and why it failed; ``None`` exactly when it is built.
+        bootstrap: What was put into the machine for Ansible's sake.
+        phases: Seconds by phase, in order. The runner measures them, so ``result.json`` need not hold them.
+    """
+
+    build: str
+    name: str
+    version: str
+    platform: str
+    target: str
+    status: Status
+    started: Time
+    finished: Time
+    source: Source | None = None
+    artifact: Artifact | None = None
+    packages: tuple[Package, ...] = ()
+    tests: tuple[TestResult, ...] = ()
+    layers: tuple[LayerResult, ...] = ()
+    failure: Failure | None = None
+    bootstrap: dict[str, JsonValue] | None = None
+    phases: dict[str, Seconds] = Field(default_factory=dict)
+    schema: Literal[1] = SCHEMA
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if self.status == "built" and self.artifact is None:
+            raise ValueError("status is built, but there is no artifact")
+        if (self.status == "built") != (self.failure is None):
+            raise ValueError(f"status is {self.status}, but failure {'is there' if self.failure else 'is missing'}")
+        return self
+
+    @property
+    def built(self) -> bool:
+        """Whether the build ended well."""
+        return self.status == "built"
+
+    @classmethod
+    def read(cls, path: Path) -> BuildResult:
+        """Return what a lifecycle playbook wrote.
+
+        Raises:
+            GoldsmithError: The file is missing, cannot be read, is damaged, or is of another schema.
+        """
+        try:
+            return _ADAPTER.validate_json(path.read_bytes())
+        except OSError as error:
+            raise GoldsmithError(f"the build's result {path} cannot be read: {error.strerror}", _LOG) from error
+        except ValidationError as error:
+            raise GoldsmithError(f"the build's result {path} {_fault(error)}", _LOG) from error
+
+    @classmethod
+    def failed(
+        cls,
+        *,
+        build: str,
+        name: str,
+        version: str,
+        platform: str,
+        target: str,
+        failure: Failure,
+        started: datetime,
+        finished: datetime | None = None,
+        phases: Mapping[str, float] | None = None,
+    ) -> BuildResult:
+        """Return the result of a build that ended without leaving one.
+
+        Args:
+            build: Build id.
+            name: Name of the image.
+            version: Label of the version.
+            platform: Key in the spec's ``platforms``.
+            target: Name of the target.
+            failure: Where and why it failed, as far as is known.
+            started: When it began, with a time zone.
+            finished: When it ended, with a time zone; by default now.
+            phases: Seconds by phase.
+        """
+        return cls(
+            build=build,
+            name=name,
+            version=version,
+            platform=platform,
+            target=target,
+            status="failed",
+            started=started,
+            finished=finished or datetime.now(UTC),
+            failure=failure,
+            phases=dict(phases or {}),
+        )
+
+    def document(self) -> dict[str, Any]:
+        """Return the result in the form of ``result.json``: plain values, keys always in the same order."""
+        plain: dict[str, Any] = _ADAPTER.dump_python(self, mode="json")
+        return {"schema": plain.pop("schema"), **plain}
+
+
+_ADAPTER = TypeAdapter(BuildResult)
+_LOG = "Ansible's log tells how far the build came."
+
+
+def _fault(error: ValidationError) -> str:
+    """Say in a line or a few what is wrong with a result."""
+    problems = error.errors(include_url=False, include_context=False)
+    for problem in problems:
+        if problem["loc"] == ("schema",):
+            return (
+                f"has schema {problem['input']!r}, this runner reads {SCHEMA}: "
+                "the collection goldsmith.images and the runner are of different versions"
+            )
+    shown = [
+        f"{'.'.join(str(part) for part in problem['loc']) or 'whole'}: {problem['msg'].removeprefix('Value error, ')}"
+        for problem in problems
+    ]
+    more = f"; and {len(shown) - 3} more" if len(shown) > 3 else ""
+    return "is damaged: " + "; ".join(shown[:3]) + more
