@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import tempfile
 from pathlib import Path
@@ -97,7 +98,7 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core has no type
         if answer.code is None:
             said = shorten(f"{ran['stderr']} {ran['stdout']}", 1000)
             raise _goss.GossError(f"goss was not run to its end in the machine (exit status {ran['rc']}): {said}")
-        return self._report(answer, source, limit)
+        return self._report(answer, source, files.root, limit)
 
     def _prepare(self, program: _goss.Program, mark: str, binary: str) -> str:
         """Return a new directory in the machine, which belongs to the connection's user."""
@@ -130,7 +131,7 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core has no type
         return value
 
     @staticmethod
-    def _report(answer: _goss.Answer, source: str, limit: int) -> Dict[str, Any]:
+    def _report(answer: _goss.Answer, source: str, root: Path, limit: int) -> Dict[str, Any]:
         name = Path(source).name
         if answer.code in STOPPED:
             raise _goss.GossError(
@@ -139,7 +140,9 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core has no type
         try:
             report = read_goss_report(answer.stdout)
         except ReportError as error:
-            said = shorten(f"{answer.stderr} {answer.stdout}", 1000)
+            # goss names its files as they are called in the machine for these few seconds.
+            said = re.sub(r"\S*/\.goldsmith-goss\.\w+/files/", f"{root}/", f"{answer.stderr} {answer.stdout}")
+            said = shorten(said, 1000)
             raise _goss.GossError(f"goss could not use {source} (exit status {answer.code}): {said}") from error
         results = goss_results(report)
         summary = summarize(results, goss_duration(report))

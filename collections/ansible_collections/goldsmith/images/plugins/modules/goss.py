@@ -13,9 +13,11 @@ author:
   - Goldsmith contributors (@goldsmith)
 description:
   - Runs the real goss binary inside the machine and returns each test's result. A failed test fails the task.
-  - The binary and the goss files are brought there by the connection, into a temporary directory that is removed whatever happens.
-    Nothing is installed, and the machine needs no Python, only C(/bin/sh) and the usual small tools (C(mktemp), C(tail), C(head), C(rm)).
-  - A connection that breaks fails the task instead of making the host unreachable, so that a play can go on to release what it holds.
+  - The binary and the goss files are brought there by the connection, into a temporary directory that is removed
+    whatever happens. Nothing is installed, and the machine needs no Python, only C(/bin/sh) and the usual small tools
+    (C(mktemp), C(tail), C(head), C(rm)).
+  - A connection that breaks fails the task instead of making the host unreachable, so that a play can go on to release
+    what it holds.
 attributes:
   check_mode:
     support: full
@@ -29,8 +31,10 @@ attributes:
 options:
   src:
     description:
-      - The goss file on the controller, C(*.yaml), C(*.yml) or C(*.json); a relative path is looked up as by M(ansible.builtin.copy).
-      - Files that it includes by C(gossfile) with a relative path or glob are brought along. An absolute path is one of the machine's.
+      - The goss file on the controller, C(*.yaml), C(*.yml) or C(*.json). A relative path is looked up as by
+        M(ansible.builtin.copy).
+      - Files that it includes by C(gossfile) with a relative path or glob are brought along. An absolute path is one of
+        the machine's.
       - Templates in it are goss' own (Go templates with C(.Vars)), not Jinja.
     type: path
     required: true
@@ -53,7 +57,8 @@ options:
     default: 300
   retry_timeout:
     description:
-      - Seconds during which failing tests are tried again, once a second, for example while a service starts; V(0) tries once.
+      - Seconds during which failing tests are tried again, once a second, for example while a service starts.
+        V(0) tries once.
       - O(timeout) counts in addition.
     type: int
     default: 0
@@ -61,7 +66,8 @@ requirements:
   - goss 0.4 on the controller
 notes:
   - The task's C(become) and C(environment) are respected, so goss sees what the user sees that it runs as.
-  - A directory mounted C(noexec) is passed over for the next of C(/tmp), C(/var/tmp), C(/dev/shm), C(/run) and the home directory.
+  - A directory mounted C(noexec) is passed over for the next of C(/tmp), C(/var/tmp), C(/dev/shm), C(/run) and the home
+    directory.
   - goss ignores top-level keys that it does not know, so a misspelt one would test nothing; the task warns of them.
 seealso:
   - module: goldsmith.images.goss_binary
