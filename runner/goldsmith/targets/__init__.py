@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Any
@@ -23,12 +24,15 @@ class Target:
         options: Model of ``targets.<name>``: what the artifact is to be like. Every field needs a default.
         playbook: Fully qualified name of the lifecycle playbook, such as ``goldsmith.images.docker``. It is given the
             dumped models as ``goldsmith_source`` and ``goldsmith_target``.
+        require: Called before the first build: raises `EnvironmentFault` when something is missing that every build of
+            the target needs, such as an engine or credentials.
     """
 
     name: str
     source: type[BaseModel]
     options: type[BaseModel]
     playbook: str
+    require: Callable[[], object] = lambda: None
 
 
 def installed() -> dict[str, Target]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import os
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from goldsmith.errors import EnvironmentFault
 from goldsmith.spec.types import Command, Duration, Model, Scalar, StringMap
 from goldsmith.targets import Target
+
+if TYPE_CHECKING:
+    from docker import DockerClient
 
 
 class Debootstrap(Model):
@@ -96,4 +101,28 @@ class DockerOptions(Model):
     machine: Machine = Machine()
 
 
-target = Target(name="docker", source=DockerSource, options=DockerOptions, playbook="goldsmith.images.docker")
+def engine() -> DockerClient:
+    """Return a client of the Docker engine that the environment names.
+
+    Raises:
+        EnvironmentFault: No engine answers.
+    """
+    import docker  # noqa: PLC0415  a fifth of a second that `goldsmith --help` need not pay
+    from docker.errors import DockerException  # noqa: PLC0415
+
+    try:
+        client = docker.from_env()
+        client.ping()
+    except DockerException as error:
+        where = os.environ.get("DOCKER_HOST", "the local socket")
+        raise EnvironmentFault(f"no Docker engine answers at {where}: {error}", "Start it, or name it by DOCKER_HOST.") from error
+    return client
+
+
+def _require() -> None:
+    engine().close()
+
+
+target = Target(
+    name="docker", source=DockerSource, options=DockerOptions, playbook="goldsmith.images.docker", require=_require
+)

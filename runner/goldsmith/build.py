@@ -1,0 +1,358 @@
+"""Builds images: plans each build when what it stands on is there, runs its project, records how it ended."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets as random
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+from goldsmith import home, project, roles
+from goldsmith.errors import GoldsmithError, InputError
+from goldsmith.events import Event
+from goldsmith.evidence import manifest
+from goldsmith.plan import Parent, Plan, parent_name, plan
+from goldsmith.progress import Reporter
+from goldsmith.registry import Registry, Version
+from goldsmith.result import BuildResult, Failure
+from goldsmith.revision import revision
+from goldsmith.run import Outcome, Run, run
+from goldsmith.spec import Build, LoadedSpec, Mask, fingerprint, lookups, resolve
+from goldsmith.sweep import sweep
+
+RESULT = "result.json"
+LOG = "ansible.log"
+MANIFEST = "manifest.json"
+CANCELLED = "the build was cancelled"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user chooses for a run of builds.
+
+    Attributes:
+        jobs: Builds that run at the same time.
+        on_error: What becomes of the machine of a build that failed.
+        debug: Pause between phases and layers.
+        verbosity: Number of ``-v`` for Ansible.
+    """
+
+    jobs: int = 1
+    on_error: Literal["cleanup", "keep", "ask"] = "cleanup"
+    debug: bool = False
+    verbosity: int = 0
+
+
+@dataclass(frozen=True)
+class Done:
+    """A build that has ended.
+
+    Attributes:
+        label: Label of the build.
+        result: How it ended.
+        directory: Holds its log, its result and its manifest.
+        exit_code: What a program that ran only this build would end with.
+        kept: Whether its machine was kept.
+    """
+
+    label: str
+    result: BuildResult
+    directory: Path
+    exit_code: int
+    kept: bool = False
+
+
+def planned(build: Build, version: str, registry: Registry, require_parent: bool = True) -> Plan:
+    """Return the plan of a build, with the newest image of the spec that it starts from.
+
+    Raises:
+        InputError: A role does not exist, or there is no image yet of the spec named by ``from``.
+    """
+    directory = build.loaded.directory
+    search = roles.SearchPath.of(directory)
+    return plan(
+        build,
+        version,
+        _parent(build, registry, require_parent),
+        find=lambda name: roles.find(name, search),
+        nearest=lambda name: roles.nearest(name, search),
+    )
+
+
+def assembled(planned_build: Plan, *, debug: bool = False) -> project.Project:
+    """Return the Ansible project of a plan."""
+    loaded = planned_build.build.loaded
+    return project.assemble(planned_build, lookups(loaded.spec), revision(loaded.directory), debug)
+
+
+class BuildRun:
+    """One invocation: several builds, side by side where they do not stand on each other.
+
+    Args:
+        root: Goldsmith's home.
+        registry: Where builds are recorded.
+        reporter: Is told what happens.
+        options: What the user chooses.
+        cancelled: Says whether the user wants everything to end.
+    """
+
+    def __init__(
+        self, root: Path, registry: Registry, reporter: Reporter, options: Options, cancelled: Callable[[], bool]
+    ) -> None:
+        self.root = root
+        self.registry = registry
+        self.reporter = reporter
+        self.options = options
+        self.cancelled = cancelled
+        self._versions: dict[str, Version] = {}
+
+    def run(self, builds: Sequence[Build]) -> list[Done]:
+        """Run the builds, those that others start from first, and return how they ended, in the order given.
+
+        Raises:
+            InputError: A role is unknown, a secret is missing, two builds are the same, builds start from each other in a circle.
+            EnvironmentFault: What a target needs on this machine is missing.
+        """
+        waiting = _order(builds)
+        among = {label for label, (_, parent) in waiting.items() if parent}
+        for build in builds:
+            planned(build, "0", self.registry, require_parent=build.label not in among)
+        for target in {build.target.name: build.target for build in builds}.values():
+            target.require()
+        secrets = {build.loaded.spec.name: resolve(build.loaded.spec) for build in builds}
+        for build in builds:
+            self._version(build.loaded)
+        done: dict[str, Done] = {}
+        running: dict[Future[Done], str] = {}
+        with ThreadPoolExecutor(max_workers=self.options.jobs, thread_name_prefix="build") as pool:
+            while waiting or running:
+                for label, (build, parent) in list(waiting.items()):
+                    if parent is None or parent in done:
+                        del waiting[label]
+                        base = done[parent] if parent else None
+                        running[pool.submit(self._build, build, secrets[build.loaded.spec.name], base)] = label
+                finished, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    done[running.pop(future)] = future.result()
+        return [done[build.label] for build in builds]
+
+    def _version(self, loaded: LoadedSpec) -> Version:
+        """Return the version that all builds of a spec in this invocation share."""
+        spec = loaded.spec
+        if spec.name not in self._versions:
+            self._versions[spec.name] = self.registry.new_version(spec.name, fingerprint(loaded), spec.version)
+        return self._versions[spec.name]
+
+    def _build(self, build: Build, secrets: Mapping[str, str], base: Done | None) -> Done:
+        """Run one build from its plan to its record."""
+        build_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{random.token_hex(4)}"
+        version = self._version(build.loaded)
+        directory = home.build_directory(self.root, build_id)
+        mask = Mask(secrets.values())
+        with home.held(directory):
+            self.registry.start_build(
+                version,
+                build_id,
+                platform=build.platform,
+                target=build.target.name,
+                spec=build.loaded.path,
+                parameters=build.loaded.spec.parameters,
+                secrets=sorted(secrets),
+                log=directory / LOG,
+            )
+            self.reporter.event(Event("started", build.label, name=build_id))
+            attempt = _Attempt(build, build_id, version.label, directory, datetime.now(UTC))
+            parent: Parent | None = None
+            exit_code = GoldsmithError.exit_code
+            try:
+                if base and not base.result.built:
+                    raise GoldsmithError(f"its base {base.label} was not built")
+                if self.cancelled():
+                    raise GoldsmithError(CANCELLED)
+                planned_build = planned(build, version.label, self.registry)
+                parent = planned_build.parent
+                result = self._attempt(attempt, planned_build, secrets, mask)
+                exit_code = 0 if result.built else exit_code
+            except GoldsmithError as error:
+                exit_code = error.exit_code
+                result = attempt.failed(Failure(message=mask.text(str(error))))
+                self.reporter.event(Event("failure", build.label, message=result.failure.message if result.failure else ""))
+            kept = _kept(directory)
+            (directory / RESULT).write_text(json.dumps(result.document(), indent=2) + "\n", encoding="utf-8")
+            manifest.write(directory / MANIFEST, manifest.manifest(result, build.loaded))
+            self.registry.finish_build(build_id, result, parent.artifact if parent else None)
+        self.reporter.event(_finished(build.label, result, directory))
+        return Done(build.label, result, directory, exit_code, kept)
+
+    def _attempt(self, attempt: _Attempt, planned_build: Plan, secrets: Mapping[str, str], mask: Mask) -> BuildResult:
+        """Run the project of a plan, and clean up after it when it could not do so itself."""
+        with home.private_directory(attempt.build_id, secret=bool(secrets)) as private:
+            project.write(assembled(planned_build, debug=self.options.debug), private / "project", link=True)
+            job = Run(
+                build_id=attempt.build_id,
+                label=attempt.build.label,
+                private=private,
+                playbook=project.PLAYBOOK,
+                variables=self._variables(attempt, private),
+                log=attempt.directory / LOG,
+                verbosity=self.options.verbosity,
+            )
+            outcome = run(job, secrets, mask, partial(self._on_event, private), self.reporter.output, self.cancelled)
+        result = attempt.read(outcome)
+        if outcome.cancelled or not (attempt.directory / RESULT).exists():
+            sweep([attempt.build_id], attempt.directory)
+        elif not result.built and self.options.on_error == "ask" and _kept(attempt.directory):
+            self._ask(attempt)
+        return result
+
+    def _variables(self, attempt: _Attempt, private: Path) -> dict[str, Any]:
+        keep = self.options.on_error != "cleanup"
+        variables = {
+            "goldsmith_build_id": attempt.build_id,
+            "goldsmith_output": str(attempt.directory),
+            "goldsmith_on_error": "keep" if keep else "cleanup",
+        }
+        return variables | ({"goldsmith_debug": str(private)} if self.options.debug else {})
+
+    def _on_event(self, private: Path, event: Event) -> None:
+        """Pass an event on; where the run pauses, ask before it goes on."""
+        self.reporter.event(event)
+        if event.kind == "pause":
+            self.reporter.ask(f"{event.build} pauses after {event.name}. Enter it: goldsmith shell {event.build}. Go on with Return.")
+            (private / event.name).touch()
+
+    def _ask(self, attempt: _Attempt) -> None:
+        answer = self.reporter.ask(f"{attempt.build.label} failed. Keep its machine? [y/N]")
+        if not answer.lower().startswith("y"):
+            sweep([attempt.build_id], attempt.directory)
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """A build on its way, and how to tell of it when it ends early."""
+
+    build: Build
+    build_id: str
+    version: str
+    directory: Path
+    started: datetime
+
+    def failed(self, failure: Failure, phases: Mapping[str, float] | None = None) -> BuildResult:
+        return BuildResult.failed(
+            build=self.build_id,
+            name=self.build.loaded.spec.name,
+            version=self.version,
+            platform=self.build.platform,
+            target=self.build.target.name,
+            failure=failure,
+            started=self.started,
+            phases=phases,
+        )
+
+    def read(self, outcome: Outcome) -> BuildResult:
+        """Return what the playbook wrote; when it was stopped or broke before it could, what is known."""
+        if outcome.cancelled:
+            known = outcome.failure or {}
+            return self.failed(Failure(phase=str(known.get("phase") or ""), message=CANCELLED), outcome.seconds)
+        path = self.directory / RESULT
+        if not path.exists():
+            failure = Failure(**outcome.failure) if outcome.failure else Failure(message="Ansible ended without a result")
+            return self.failed(failure, outcome.seconds)
+        result = BuildResult.read(path)
+        if result.built and outcome.returncode != 0:
+            return self.failed(Failure(message=f"ansible-playbook ended with status {outcome.returncode}"), outcome.seconds)
+        return replace(result, phases=dict(outcome.seconds))
+
+
+def _order(builds: Sequence[Build]) -> dict[str, tuple[Build, str | None]]:
+    """Return the builds by label, each with the label of the one among them that it starts from."""
+    labels = [build.label for build in builds]
+    if doubled := next((label for label in labels if labels.count(label) > 1), None):
+        raise InputError(f"{doubled} is asked for twice", "Give the two specs different names.")
+    waiting: dict[str, tuple[Build, str | None]] = {}
+    for build in builds:
+        name = parent_name(build)
+        parent = f"{name}/{build.platform}/{build.target.name}" if name else None
+        waiting[build.label] = (build, parent if parent in labels else None)
+    for label in waiting:
+        chain, parent = [label], waiting[label][1]
+        while parent is not None:
+            if parent in chain:
+                raise InputError(f"builds start from each other: {' -> '.join([*chain, parent])}")
+            chain.append(parent)
+            parent = waiting[parent][1]
+    return waiting
+
+
+def _parent(build: Build, registry: Registry, required: bool) -> Parent | None:
+    name = parent_name(build)
+    if name is None:
+        return None
+    found = registry.newest_artifact(name, build.platform, build.target.name)
+    if found is not None:
+        reference = found.tags[0] if found.tags else found.identity
+        return Parent(identity=found.identity, reference=reference, artifact=found.id)
+    if not required:
+        return None
+    label = f"{name}/{build.platform}/{build.target.name}"
+    raise InputError(
+        f"{build.label} starts from {name}, and there is no image {label} yet", "Build it first, or in the same command."
+    )
+
+
+def _kept(directory: Path) -> bool:
+    with contextlib.suppress(OSError, ValueError):
+        return bool(json.loads((directory / RESULT).read_text(encoding="utf-8")).get("kept"))
+    return False
+
+
+def _finished(label: str, result: BuildResult, directory: Path) -> Event:
+    seconds = sum(result.phases.values())
+    if result.built and result.artifact:
+        message = f"built in {seconds:.1f} s: {', '.join(result.artifact.tags) or result.artifact.id}"
+    else:
+        message = f"failed; Ansible's log: {directory / LOG}"
+    return Event("finished", label, name=result.build, message=message, data={"status": result.status})
+
+
+def next_version(loaded: LoadedSpec, registry: Registry) -> str:
+    """Return the version that the next build of a spec gets."""
+    return loaded.spec.version or str(registry.next_sequence(loaded.spec.name))
+
+
+def plans(builds: Sequence[Build], registry: Registry, *, require_parents: bool = True) -> list[Plan]:
+    """Return the plan of each build, with the version that it would get now.
+
+    Args:
+        builds: The builds.
+        registry: Knows the images that builds start from.
+        require_parents: Whether a spec that starts from an image that does not exist yet is an error.
+    """
+    return [planned(build, next_version(build.loaded, registry), registry, require_parents) for build in builds]
+
+
+def export_projects(planned_builds: Sequence[Plan], directory: Path) -> list[Path]:
+    """Write the project of each plan: into the directory when there is one, else each into a directory below it.
+
+    Returns:
+        The directories written.
+
+    Raises:
+        InputError: The directory is not empty.
+        EnvironmentFault: It cannot be written.
+    """
+    if not project.is_vacant(directory):
+        raise InputError(f"{directory} is not empty", "Name a directory that does not exist yet.")
+    places = {}
+    for one in planned_builds:
+        name = f"{one.build.platform}-{one.build.target.name}"
+        places[directory / name if len(planned_builds) > 1 else directory] = assembled(one)
+    for place, content in places.items():
+        project.write(content, place, link=False)
+    return list(places)

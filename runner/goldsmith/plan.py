@@ -1,0 +1,130 @@
+"""From a build to a plan: what would be done, with everything found that it needs. Pure: look-ups are passed in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from goldsmith.errors import InputError
+from goldsmith.roles import Role
+from goldsmith.spec import Build
+
+
+@dataclass(frozen=True)
+class Parent:
+    """The artifact of another spec that a build starts from.
+
+    Attributes:
+        identity: What the target's builder takes as a source: an image id, an AMI id.
+        reference: How people call it: its first tag.
+        artifact: Its number in the registry.
+    """
+
+    identity: str
+    reference: str
+    artifact: int
+
+
+@dataclass(frozen=True)
+class PlannedLayer:
+    """A layer with what it runs.
+
+    Attributes:
+        number: Position, counted from 1.
+        name: What people call it.
+        role: The role, or None for a file of tasks.
+        tasks: The file of tasks, or None for a role.
+        variables: Variables of the layer, as the spec says them; Ansible resolves what they refer to.
+    """
+
+    number: int
+    name: str
+    role: Role | None
+    tasks: Path | None
+    variables: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A build with its version, its source, its layers and its options.
+
+    Attributes:
+        build: The build.
+        version: Version of the image, as it stands in tags.
+        source: ``goldsmith_source`` of the lifecycle playbook.
+        options: ``goldsmith_target`` of the lifecycle playbook.
+        layers: The layers in order.
+        tests: ``goldsmith_tests`` of the lifecycle playbook, with absolute paths.
+        parent: The artifact of another spec that the build starts from, or None.
+    """
+
+    build: Build
+    version: str
+    source: Mapping[str, Any]
+    options: Mapping[str, Any]
+    layers: tuple[PlannedLayer, ...]
+    tests: tuple[Mapping[str, Any], ...]
+    parent: Parent | None = field(default=None)
+
+
+FindRole = Callable[[str], Role | None]
+NearestRole = Callable[[str], str | None]
+
+
+def plan(build: Build, version: str, parent: Parent | None, find: FindRole, nearest: NearestRole) -> Plan:
+    """Work out what a build consists of.
+
+    Args:
+        build: The build.
+        version: The version that it will get.
+        parent: The artifact that ``from:`` names; required exactly where the source says ``from``.
+        find: Returns the role of a name, or None.
+        nearest: Returns the name of a role that looks like one that does not exist, or None.
+
+    Raises:
+        InputError: A layer names a role that does not exist.
+    """
+    spec = build.loaded.spec
+    layers, problems = [], []
+    for number, layer in enumerate(spec.layers, start=1):
+        role = find(layer.role) if layer.role else None
+        if layer.role and role is None:
+            guess = nearest(layer.role)
+            hint = f"did you mean {guess!r}?" if guess else "it is in no roles path and in no installed collection"
+            problems.append(build.loaded.problem(("layers", number - 1, "role"), f"unknown role {layer.role!r}", hint))
+        name = layer.name or (role.name if role else Path(layer.tasks or "").stem)
+        layers.append(PlannedLayer(number, name, role, Path(layer.tasks) if layer.tasks else None, layer.vars))
+    if problems:
+        raise InputError(problems=problems)
+    return Plan(
+        build=build,
+        version=version,
+        source=_source(build.source, parent),
+        options=dump(build.options(version)),
+        layers=tuple(layers),
+        tests=tuple(dump(test) for test in spec.tests),
+        parent=parent,
+    )
+
+
+def parent_name(build: Build) -> str | None:
+    """Return the name of the spec whose image the build starts from, or None."""
+    name: str | None = getattr(build.source, "from_", None)
+    return name
+
+
+def dump(model: BaseModel) -> dict[str, Any]:
+    """Return a model as plain data, with the spec's own keys and without what is not given."""
+    return model.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def _source(source: BaseModel, parent: Parent | None) -> dict[str, Any]:
+    """Return the source; one that says ``from`` becomes the image that was found, which no registry is asked for."""
+    data = dump(source)
+    if parent is None:
+        return data
+    return {key: value for key, value in data.items() if key != "from"} | {"image": parent.identity, "pull": "never"}

@@ -1,0 +1,268 @@
+"""From a plan to an Ansible project that ``ansible-playbook`` runs by itself.
+
+Pure but for `write`: a project is the text of its files and the list of what it brings along.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.scalarstring import LiteralScalarString
+
+from goldsmith import __version__
+from goldsmith.errors import EnvironmentFault
+from goldsmith.plan import Plan, PlannedLayer
+
+PLAYBOOK = "build.yml"
+
+_CONFIG = """\
+[defaults]
+inventory = inventory.yml
+roles_path = roles
+display_skipped_hosts = false
+retry_files_enabled = false
+
+[connection]
+pipelining = true
+"""
+
+_INVENTORY = """\
+---
+# The lifecycle adds the machine itself, once it runs.
+all:
+  hosts:
+    localhost:
+      ansible_connection: local
+      ansible_python_interpreter: "{{ ansible_playbook_python }}"
+"""
+
+_README = """\
+# {label}
+
+An Ansible project that builds the image *{name}*, written by Goldsmith {generator} from {spec}.
+
+    ansible-playbook {playbook}
+
+It needs ansible-core, the collection `goldsmith.images` and what that builder stands on (Docker: the Python packages `docker` and
+`ansible`, the `docker` command, an engine). The result is written to `output/result.json`; a failed build leaves nothing behind and ends
+with a status other than 0. What a killed run leaves behind goes with `ansible-playbook goldsmith.images.sweep`.
+"""
+
+
+@dataclass(frozen=True)
+class Project:
+    """An Ansible project that is not written yet.
+
+    Attributes:
+        files: Text by path relative to the project.
+        brought: Files and directories that the project brings along: the original by path relative to the project.
+    """
+
+    files: Mapping[str, str]
+    brought: Mapping[str, Path]
+
+
+def assemble(plan: Plan, secrets: Mapping[str, str], revision: Mapping[str, str], debug: bool = False) -> Project:
+    """Return the project of a plan.
+
+    Args:
+        plan: The plan.
+        secrets: Ansible expression that looks up each secret, by name.
+        revision: What version control says of the spec: ``commit`` and ``url``, where known.
+        debug: Pause after each layer until a file of the pause's name lies in the directory ``goldsmith_debug``.
+    """
+    brought: dict[str, Path] = {}
+    layers = [task for layer in plan.layers for task in _layer(layer, len(plan.layers), brought, debug)]
+    tests = [_test(test, brought) for test in plan.tests]
+    for name in ("group_vars", "host_vars"):
+        if (path := plan.build.loaded.directory / name).is_dir():
+            brought[name] = path
+    label, spec = plan.build.label, plan.build.loaded.spec
+    variables: dict[str, Any] = {
+        "goldsmith_name": spec.name,
+        "goldsmith_version": plan.version,
+        "goldsmith_platform": plan.build.platform,
+        "goldsmith_description": spec.description,
+        "goldsmith_revision": revision.get("commit"),
+        "goldsmith_repository": revision.get("url"),
+        "goldsmith_source": dict(plan.source),
+        "goldsmith_layers": "{{ playbook_dir }}/layers.yml",
+        "goldsmith_tests": tests,
+        "goldsmith_target": dict(plan.options),
+    }
+    variables = {key: value for key, value in variables.items() if value not in (None, "")}
+    play = {
+        "name": f"Build {label}",
+        "ansible.builtin.import_playbook": plan.build.target.playbook,
+        "vars": {**plan.build.parameters, **secrets, **variables},
+    }
+    heading = f"{label}, written by Goldsmith {__version__} from {plan.build.loaded.path.name}."
+    return Project(
+        files={
+            "ansible.cfg": _CONFIG,
+            "inventory.yml": _INVENTORY,
+            PLAYBOOK: _yaml([play], f"{heading} Run it: ansible-playbook {PLAYBOOK}"),
+            "layers.yml": _yaml(layers, f"The layers of {label}. A layer's handlers run before the next layer begins."),
+            "README.md": _README.format(
+                label=label, name=spec.name, generator=__version__, spec=plan.build.loaded.path.name, playbook=PLAYBOOK
+            ),
+        },
+        brought=brought,
+    )
+
+
+def write(project: Project, directory: Path, *, link: bool) -> None:
+    """Write a project.
+
+    Args:
+        project: The project.
+        directory: Where to; made when it is missing.
+        link: Bring things along by symbolic links, not as copies: for a project that is run here and now.
+
+    Raises:
+        EnvironmentFault: The directory cannot be written.
+    """
+    try:
+        for name, text in project.files.items():
+            path = directory / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        for name, original in project.brought.items():
+            path = directory / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            bring = _link if link else _copy
+            bring(original, path)
+    except OSError as error:
+        raise EnvironmentFault(f"the project cannot be written to {directory}: {error.strerror or error}") from error
+
+
+def _layer(layer: PlannedLayer, count: int, brought: dict[str, Path], debug: bool) -> Iterable[dict[str, Any]]:
+    """Yield the tasks of a layer: say that it begins, apply it, run its handlers, note that it is applied."""
+    position = {"number": layer.number, "name": layer.name}
+    yield {
+        "name": f"Layer {layer.number} of {count}: {layer.name}",
+        "ansible.builtin.set_fact": {"goldsmith_progress": {"phase": "provision", "layer": position}},
+    }
+    applied: dict[str, Any] = {"name": f"Apply {layer.name}"}
+    if layer.role:
+        if not layer.role.collection:
+            _bring_role(layer.role.path, brought)
+        applied["ansible.builtin.include_role"] = {"name": layer.role.name}
+    elif layer.tasks:
+        applied["ansible.builtin.include_tasks"] = "{{ playbook_dir }}/" + _bring_tasks(layer, brought)
+    if layer.variables:
+        applied["vars"] = dict(layer.variables)
+    yield applied
+    yield {"name": f"Run the handlers of {layer.name}", "ansible.builtin.meta": "flush_handlers"}
+    yield {
+        "name": f"Layer {layer.number} of {count} is applied",
+        "ansible.builtin.set_fact": {"goldsmith_applied": "{{ goldsmith_applied | default([]) + [goldsmith_progress.layer | combine({'status': 'applied'})] }}"},
+    }
+    if debug:
+        point = f"layer-{layer.number}"
+        yield {"name": f"Pause after {layer.name}", "ansible.builtin.set_fact": {"goldsmith_pause": point}}
+        yield {
+            "name": "Wait to be told to go on",
+            "ansible.builtin.wait_for": {"path": "{{ goldsmith_debug }}/" + point, "timeout": 21600, "sleep": 1},
+            "delegate_to": "localhost",
+        }
+
+
+def _bring_role(path: Path, brought: dict[str, Path]) -> None:
+    """Bring a role along with those of its neighbours that its files name, as they may be its dependencies."""
+    if (name := f"roles/{path.name}") in brought:
+        return
+    brought[name] = path
+    texts = [file.read_text(encoding="utf-8", errors="replace") for part in ("meta", "tasks", "handlers") for file in path.glob(f"{part}/*.y*ml")]
+    for neighbour in sorted(path.parent.iterdir()):
+        if neighbour != path and neighbour.is_dir() and any(neighbour.name in text for text in texts):
+            _bring_role(neighbour, brought)
+
+
+def _bring_tasks(layer: PlannedLayer, brought: dict[str, Path]) -> str:
+    """Bring a file of tasks along with what Ansible would find beside it; return its path in the project."""
+    assert layer.tasks
+    folder = layer.tasks.parent
+    inside = f"layers/{layer.number}"
+    for file in sorted(folder.glob("*.y*ml")) if folder.name == "tasks" else [layer.tasks]:
+        brought[f"{inside}/tasks/{file.name}"] = file
+    for name in ("files", "templates", "vars"):
+        for parent in (folder, folder.parent) if folder.name == "tasks" else (folder,):
+            if (parent / name).is_dir():
+                brought.setdefault(f"{inside}/{name}", parent / name)
+    return f"{inside}/tasks/{layer.tasks.name}"
+
+
+def _test(test: Mapping[str, Any], brought: dict[str, Path]) -> dict[str, Any]:
+    """Return a test whose files are the project's."""
+    if "boot" in test:
+        return {"boot": _test(test["boot"], brought)}
+    return {
+        key: _bring_test(Path(value), brought) if key in {"goss", "testinfra"} else value for key, value in test.items()
+    }
+
+
+def _bring_test(path: Path, brought: dict[str, Path]) -> str:
+    folder = "tests"
+    number = 1
+    while brought.get(f"{folder}/{path.name}", path) != path:
+        number += 1
+        folder = f"tests/{number}"
+    for file in (path, path.parent / "conftest.py") if path.suffix == ".py" else (path, *_included(path)):
+        if file.exists():
+            brought[f"{folder}/{file.relative_to(path.parent)}"] = file
+    return "{{ playbook_dir }}/" + f"{folder}/{path.name}"
+
+
+def _included(path: Path) -> Iterable[Path]:
+    """Yield the goss files below a goss file's folder that it includes by ``gossfile``."""
+    try:
+        data = YAML(typ="safe").load(path)
+        names = list(data.get("gossfile") or ()) if isinstance(data, dict) else []
+    except Exception:  # noqa: BLE001  goss itself will say what is wrong with the file
+        return
+    for name in names:
+        for found in sorted(path.parent.glob(name)):
+            yield found
+            yield from _included(found)
+
+
+def _yaml(data: Any, heading: str) -> str:
+    yaml = YAML()
+    yaml.width = 160
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.explicit_start = True
+    stream = io.StringIO()
+    yaml.dump(_blocks(data), stream)
+    start, body = stream.getvalue().split("\n", 1)
+    return f"{start}\n# {heading}\n{body}"
+
+
+def _blocks(data: Any) -> Any:
+    """Write texts of several lines as blocks."""
+    if isinstance(data, dict):
+        return {key: _blocks(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_blocks(value) for value in data]
+    return LiteralScalarString(data) if isinstance(data, str) and "\n" in data else data
+
+
+def _link(original: Path, path: Path) -> None:
+    path.symlink_to(original.resolve())
+
+
+def _copy(original: Path, path: Path) -> None:
+    copy: Callable[..., object] = shutil.copytree if original.is_dir() else shutil.copy2
+    copy(original, path, **({"dirs_exist_ok": True, "ignore": shutil.ignore_patterns(".git", "__pycache__")} if original.is_dir() else {}))
+
+
+def is_vacant(directory: Path) -> bool:
+    """Return whether a project may be written there: nothing is, or an empty directory."""
+    return not directory.exists() or (directory.is_dir() and not os.listdir(directory))

@@ -1,0 +1,123 @@
+"""Where a role that a layer names comes from: found by the same rules as Ansible's, without importing Ansible."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+_FQCN = re.compile(r"^\w+\.\w+\.\w+(\.\w+)*$")
+_DEFAULT_ROLES_PATH = "~/.ansible/roles:/usr/share/ansible/roles:/etc/ansible/roles"
+_DEFAULT_COLLECTIONS_PATH = "~/.ansible/collections:/usr/share/ansible/collections"
+
+
+@dataclass(frozen=True)
+class Role:
+    """A role that was found.
+
+    Attributes:
+        name: Name to give to ``include_role``: the FQCN of a collection's role, the directory's name of another one.
+        path: The role's directory.
+        collection: Whether Ansible finds it by its name alone; otherwise the project has to bring it along.
+    """
+
+    name: str
+    path: Path
+    collection: bool
+
+
+@dataclass(frozen=True)
+class SearchPath:
+    """Directories in which Ansible looks for roles and for collections, the first wins."""
+
+    roles: tuple[Path, ...]
+    collections: tuple[Path, ...]
+
+    @classmethod
+    def of(cls, directory: Path, environ: Mapping[str, str] = os.environ) -> SearchPath:
+        """Return what holds for a spec in ``directory``: its own ``roles`` first, then the environment's and ansible.cfg's.
+
+        Source: Ansible documentation, "Ansible Configuration Settings", DEFAULT_ROLES_PATH and COLLECTIONS_PATHS.
+        """
+        config = _settings(directory, environ)
+        roles = environ.get("ANSIBLE_ROLES_PATH") or config.get("roles_path") or _DEFAULT_ROLES_PATH
+        collections = environ.get("ANSIBLE_COLLECTIONS_PATH") or config.get("collections_path") or _DEFAULT_COLLECTIONS_PATH
+        return cls(
+            roles=(directory / "roles", *_split(roles)),
+            collections=(directory / "collections", *_split(collections), *(Path(entry) for entry in sys.path if entry)),
+        )
+
+
+def find(name: str, search: SearchPath) -> Role | None:
+    """Return the role ``name``: a path (with a slash), the FQCN of a collection's role, or a name in the roles path.
+
+    Args:
+        name: As the spec says it; a relative path has been made absolute before.
+        search: Where to look.
+    """
+    if "/" in name:
+        path = Path(name)
+        return Role(path.name, path, collection=False) if _is_role(path) else None
+    if _FQCN.match(name):
+        namespace, collection, role = name.split(".", 2)
+        for root in search.collections:
+            path = root / "ansible_collections" / namespace / collection / "roles" / role.replace(".", "/")
+            if _is_role(path):
+                return Role(name, path, collection=True)
+    for root in search.roles:
+        if _is_role(root / name):
+            return Role(name, root / name, collection=False)
+    return None
+
+
+def nearest(name: str, search: SearchPath) -> str | None:
+    """Return the name of a role that exists and looks like ``name``."""
+    return next(iter(get_close_matches(name, sorted(set(_names(search))), n=1, cutoff=0.6)), None)
+
+
+def _names(search: SearchPath) -> Iterator[str]:
+    for root in search.roles:
+        yield from (path.name for path in _directories(root))
+    for root in search.collections:
+        for namespace in _directories(root / "ansible_collections"):
+            for collection in _directories(namespace):
+                yield from (f"{namespace.name}.{collection.name}.{role.name}" for role in _directories(collection / "roles"))
+
+
+def _directories(path: Path) -> Iterator[Path]:
+    try:
+        yield from (entry for entry in path.iterdir() if entry.is_dir())
+    except OSError:
+        return
+
+
+def _is_role(path: Path) -> bool:
+    return any((path / part).is_dir() for part in ("tasks", "meta", "handlers", "defaults", "vars"))
+
+
+def _split(paths: str) -> Iterator[Path]:
+    yield from (Path(path).expanduser() for path in paths.split(":") if path)
+
+
+def _settings(directory: Path, environ: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the section ``defaults`` of the ansible.cfg in force, its paths relative to the file made absolute."""
+    named = environ.get("ANSIBLE_CONFIG")
+    candidates = [Path(named)] if named else [directory / "ansible.cfg", Path.cwd() / "ansible.cfg", Path("~/.ansible.cfg").expanduser()]
+    for candidate in candidates:
+        parser = configparser.ConfigParser(interpolation=None, strict=False)
+        try:
+            if parser.read(candidate) and parser.has_section("defaults"):
+                base = candidate.resolve().parent
+                return {
+                    key: ":".join(str(base / Path(part).expanduser()) for part in value.split(":"))
+                    for key, value in parser["defaults"].items()
+                    if key in {"roles_path", "collections_path"}
+                }
+        except configparser.Error:
+            continue
+    return {}

@@ -1,0 +1,192 @@
+"""What the CLI prints: records as tables and paragraphs, and as plain data for programs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from goldsmith.build import MANIFEST, Done
+from goldsmith.plan import Plan
+from goldsmith.registry import BuildRecord, ImageDetail, ImageSummary
+
+
+def document(record: Any) -> Any:
+    """Return a record as plain data for JSON."""
+    if dataclasses.is_dataclass(record) and not isinstance(record, type):
+        return {field.name: document(getattr(record, field.name)) for field in dataclasses.fields(record)}
+    if isinstance(record, Mapping):
+        return {str(key): document(value) for key, value in record.items()}
+    if isinstance(record, tuple | list):
+        return [document(item) for item in record]
+    return record.isoformat() if isinstance(record, datetime) else str(record) if isinstance(record, Path) else record
+
+
+def plan_document(plan: Plan) -> dict[str, Any]:
+    """Return a plan as plain data for JSON."""
+    return {
+        "build": plan.build.label,
+        "version": plan.version,
+        "source": dict(plan.source),
+        "layers": [
+            {"number": layer.number, "name": layer.name, "from": str(layer.role.path if layer.role else layer.tasks)}
+            for layer in plan.layers
+        ],
+        "tests": [dict(test) for test in plan.tests],
+        "target": dict(plan.options),
+    }
+
+
+def plan_text(plan: Plan) -> str:
+    """Return a plan as a paragraph: the base, the layers and where they come from, the tests, the names it gets."""
+    lines = [f"{plan.build.label}, version {plan.version}", f"  source   {_source(plan.source)}"]
+    for layer in plan.layers:
+        origin = layer.role.path if layer.role else layer.tasks
+        lines.append(f"  layer {layer.number}  {layer.name}" + (f"  ({origin})" if not (layer.role and layer.role.collection) else ""))
+    for test in plan.tests:
+        stage, files = ("after capture", test["boot"]) if "boot" in test else ("before capture", test)
+        lines += [f"  test     {kind} {stage}: {files[kind]}" for kind in ("goss", "testinfra") if kind in files]
+    if tags := plan.options.get("tags"):
+        repository = plan.options.get("repository") or plan.build.loaded.spec.name
+        push = "tagged and pushed" if plan.options.get("push") else "tagged"
+        lines.append(f"  {push} as {', '.join(f'{repository}:{tag}' for tag in tags)}")
+    return "\n".join(lines)
+
+
+def done_document(done: Done) -> dict[str, Any]:
+    """Return a build that has ended as plain data for JSON: its result without the long inventory, and its record."""
+    result = done.result.document()
+    packages = len(result.pop("packages"))
+    return {"kind": "result", "label": done.label, **result, "packages": packages, "record": str(done.directory / MANIFEST)}
+
+
+def done_text(done: Done) -> str:
+    """Return a build that has ended as a paragraph: tag, digest, size, time per phase, and where the record is."""
+    result = done.result
+    lines = [f"{done.label} {'is built' if result.built else 'FAILED'}"]
+    if artifact := result.artifact:
+        lines += [f"  image    {reference}" for reference in artifact.tags or (artifact.id,)]
+        lines.append(f"  digest   {artifact.id}")
+        lines += [f"  pushed   {reference.rpartition(':')[0]}@{digest}" for reference, digest in artifact.digests.items()]
+        if artifact.size is not None:
+            lines.append(f"  size     {size(artifact.size)}")
+    if result.packages:
+        lines.append(f"  packages {len(result.packages)}")
+    if result.tests:
+        failed = sum(test.outcome == "failed" for test in result.tests)
+        lines.append(f"  tests    {len(result.tests)}, {failed} failed")
+    if result.phases:
+        times = ", ".join(f"{phase} {seconds:.1f}" for phase, seconds in result.phases.items())
+        lines.append(f"  seconds  {sum(result.phases.values()):.1f} ({times})")
+    if done.kept:
+        lines.append(f"  machine  kept; enter it: goldsmith shell {result.build}; remove it: goldsmith sweep {result.build}")
+    lines.append(f"  record   {done.directory / MANIFEST}")
+    if not result.built:
+        lines.append(f"  log      {done.directory / 'ansible.log'}")
+    if result.failure:
+        lines.append(f"  failure  {result.failure}")
+    return "\n".join(lines)
+
+
+def images_table(images: Iterable[ImageSummary]) -> str:
+    """Return the list of images as a table."""
+    table = _table("IMAGE", "VERSION", "STATE", "PLATFORMS", "TARGETS", "BUILT", "SIZE")
+    for image in images:
+        table.add_row(
+            image.name,
+            image.newest.label,
+            image.state,
+            ", ".join(image.platforms),
+            ", ".join(image.targets),
+            age(image.built) if image.built else "never",
+            size(image.size) if image.size is not None else "",
+        )
+    return _text(table) if table.rows else "No image is recorded yet. Build one: goldsmith build SPEC"
+
+
+def image_text(image: ImageDetail) -> str:
+    """Return an image with its versions and builds as paragraphs."""
+    lines = [image.name]
+    for version in image.versions:
+        lines.append(f"\nversion {version.version.label}: {version.state}, {age(version.created)}")
+        for build in version.builds:
+            lines += [f"  {line}" for line in _build(build)]
+    return "\n".join(lines)
+
+
+def sweep_text(report: Mapping[str, Any], *, check: bool) -> str:
+    """Return what a sweep found and removed."""
+    verb = "would remove" if check else "removed"
+    lines = [f"{verb} {_thing(thing)}" for thing in (report["found"] if check else report["removed"])]
+    lines += [f"could not remove {_thing(thing)}: {thing.get('reason')}" for thing in report["failed"]]
+    return "\n".join(lines) or "Nothing is left behind."
+
+
+def size(number: int) -> str:
+    """Return bytes for people: 1000 bytes are a kB (IEC 80000-13)."""
+    amount = float(number)
+    for unit in ("B", "kB", "MB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} GB"
+
+
+def age(moment: datetime, now: datetime | None = None) -> str:
+    """Return how long ago something was, for people."""
+    seconds = ((now or datetime.now(UTC)) - moment).total_seconds()
+    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= length:
+            number = int(seconds // length)
+            return f"{number} {unit}{'s' if number > 1 else ''} ago"
+    return "just now"
+
+
+def _build(build: BuildRecord) -> list[str]:
+    seconds = f" in {build.seconds:.0f} s" if build.seconds is not None else ""
+    lines = [f"{build.label}: {build.state}{seconds}, build {build.id}"]
+    for artifact in build.artifacts:
+        lines += [f"  image    {tag}" for tag in artifact.tags]
+        lines.append(f"  digest   {artifact.identity}" + ("" if artifact.state == "available" else f" ({artifact.state})"))
+        if artifact.size is not None:
+            lines.append(f"  size     {size(artifact.size)}")
+        if artifact.base_reference:
+            lines.append(f"  base     {artifact.base_reference}")
+    if build.packages:
+        lines.append(f"  packages {build.packages}")
+    if build.tests.total:
+        lines.append(f"  tests    {build.tests.passed} passed, {build.tests.failed} failed, {build.tests.skipped} skipped")
+    if build.failure:
+        lines.append(f"  failure  {build.failure}")
+    return lines
+
+
+def _source(source: Mapping[str, Any]) -> str:
+    for kind in ("image", "from"):
+        if kind in source:
+            return f"{kind} {source[kind]}"
+    return ", ".join(f"{kind} {detail.get('suite', '')}" for kind, detail in source.items() if isinstance(detail, Mapping))
+
+
+def _thing(thing: Mapping[str, Any]) -> str:
+    return f"{thing['kind']} {thing.get('name') or thing['id']}" + (f" of build {thing['build']}" if thing.get("build") else "")
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _text(table: Table) -> str:
+    console = Console(width=160, color_system=None)
+    with console.capture() as captured:
+        console.print(table)
+    return "\n".join(line.rstrip() for line in captured.get().rstrip().splitlines())

@@ -1,0 +1,88 @@
+"""Removes what builds left behind when they were killed, by the playbook ``goldsmith.images.sweep``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from goldsmith import home, processes
+from goldsmith.errors import EnvironmentFault, InputError
+from goldsmith.registry import Registry
+from goldsmith.run import Run, run
+from goldsmith.spec import Mask
+
+PLAYBOOK = "goldsmith.images.sweep"
+REPORT = "sweep.json"
+LOG = "sweep.log"
+
+
+def sweep(build_ids: Sequence[str], output: Path, *, expired: bool = False, check: bool = False) -> dict[str, Any]:
+    """Remove what builds left behind: their processes and directories on this machine, their machines and images.
+
+    Args:
+        build_ids: Builds whose things go.
+        output: Directory that takes the log and the report.
+        expired: Also remove what is past its expiry, of any build.
+        check: Only list.
+
+    Returns:
+        ``found``, ``removed`` and ``failed``, as the module ``docker_sweep`` returns them.
+
+    Raises:
+        EnvironmentFault: The sweep failed, for instance because no Docker engine answers.
+    """
+    if not check:
+        for build_id in build_ids:
+            processes.end(build_id)
+            home.remove_private_directories(build_id)
+    report = output / REPORT
+    report.unlink(missing_ok=True)
+    with home.private_directory("sweep", secret=False) as private:
+        job = Run(
+            build_id="sweep",
+            label="sweep",
+            private=private,
+            playbook=PLAYBOOK,
+            variables={
+                "goldsmith_build_ids": list(build_ids),
+                "goldsmith_expired": expired,
+                "goldsmith_output": str(output),
+            },
+            log=output / LOG,
+            check=check,
+        )
+        outcome = run(job, {}, Mask(()), on_event=lambda _: None, on_output=lambda _: None, cancelled=lambda: False)
+    if not report.exists():
+        why = outcome.failure["message"] if outcome.failure else f"ansible-playbook ended with {outcome.returncode}"
+        raise EnvironmentFault(f"the sweep failed: {why}", f"Ansible's log: {output / LOG}. Repeat it: goldsmith sweep")
+    found: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
+    return found
+
+
+def sweep_lost(root: Path, registry: Registry, build_ids: Sequence[str] = (), *, check: bool = False) -> Mapping[str, Any]:
+    """Sweep the builds that are recorded as running while their runner is gone, those named, and what is past its expiry.
+
+    Args:
+        root: Goldsmith's home.
+        registry: Records the builds as interrupted.
+        build_ids: Builds to sweep even though they have ended, such as those whose machine was kept.
+        check: Only list.
+
+    Raises:
+        InputError: A build that is named still runs.
+        EnvironmentFault: The sweep failed.
+    """
+    recorded = [build.id for build in registry.running_builds()]
+    running = {build_id for build_id in recorded if home.is_held(home.build_directory(root, build_id))}
+    lost = [build_id for build_id in recorded if build_id not in running]
+    if alive := running.intersection(build_ids):
+        raise InputError(f"{min(alive)} still runs", "End it by Ctrl-C where it runs; sweep is for what is left behind.")
+    output = root / "sweep"
+    output.mkdir(parents=True, mode=0o700, exist_ok=True)
+    report = sweep(sorted({*lost, *build_ids}), output, expired=True, check=check)
+    if not check:
+        for build_id in lost:
+            registry.interrupt(build_id)
+    return report
