@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 NAME = r"^[a-z0-9]+(?:[._-][a-z0-9]+)*$"
-"""Pattern of a spec's and a platform's name: what every registry, tag and file system takes (OCI distribution spec, name)."""
+"""Pattern of a spec's and a platform's name: what every registry, tag and file system takes (OCI distribution spec)."""
 
 _DURATION = re.compile(r"^(\d+)(ms|s|m|h|d|w)$")
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}

@@ -1,0 +1,96 @@
+"""What a spec is built into: platforms x targets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from pydantic import BaseModel
+
+from goldsmith.errors import InputError, Problem
+from goldsmith.spec.load import PLACEHOLDER_VERSION, LoadedSpec
+from goldsmith.spec.models import Layer, Test, spec_model
+from goldsmith.spec.view import validated
+from goldsmith.targets import Target
+
+
+@dataclass(frozen=True)
+class Build:
+    """One platform of a spec for one target.
+
+    Attributes:
+        spec: The spec.
+        platform: Name of the platform.
+        target: The target.
+        source: Where the operating system comes from: the target's `source` model.
+        layers: The layers as this build sees them.
+        tests: The tests as this build sees them.
+    """
+
+    spec: LoadedSpec
+    platform: str
+    target: Target
+    source: BaseModel
+    layers: tuple[Layer, ...]
+    tests: tuple[Test, ...]
+
+    @property
+    def label(self) -> str:
+        """What users call the build: ``name/platform/target``."""
+        return f"{self.spec.spec.name}/{self.platform}/{self.target.name}"
+
+    def options(self, version: str) -> BaseModel:
+        """Return the target's options, rendered for a version.
+
+        Args:
+            version: Version that the build gets.
+
+        Raises:
+            InputError: With this version they are not valid.
+        """
+        problems: list[Problem] = []
+        node = self.spec.source.options(self.platform, self.target.name, version, problems)
+        options = validated(self.target.options, node, problems) if not problems else None
+        if options is None:
+            raise InputError(problems=problems)
+        return options
+
+
+def builds(loaded: LoadedSpec, only: Sequence[str] = ()) -> list[Build]:
+    """Return the builds of a spec in the order its platforms and targets are written.
+
+    Args:
+        loaded: The spec.
+        only: Patterns as the shell's (``web/*/docker``, ``debian-*``, ``docker``); a build is taken when one
+            matches its label or a part of it. Empty: all builds.
+
+    Raises:
+        InputError: A pattern matches no build.
+    """
+    pairs = loaded.source.pairs()
+    name = loaded.spec.name
+    for pattern in only:
+        if not any(_matches(pattern, name, *pair) for pair in pairs):
+            there = "\n".join(f"  {name}/{platform}/{target}" for platform, target in pairs)
+            raise InputError(f"--only {pattern!r} matches no build of {loaded.path}", f"Builds:\n{there}")
+    return [
+        _build(loaded, platform, target)
+        for platform, target in pairs
+        if not only or any(_matches(pattern, name, platform, target) for pattern in only)
+    ]
+
+
+def _matches(pattern: str, name: str, platform: str, target: str) -> bool:
+    candidates = (f"{name}/{platform}/{target}", f"{platform}/{target}", name, platform, target)
+    return any(fnmatchcase(candidate, pattern) for candidate in candidates)
+
+
+def _build(loaded: LoadedSpec, platform: str, target: str) -> Build:
+    problems: list[Problem] = []
+    rendered = loaded.source.rendered(platform, target, PLACEHOLDER_VERSION, problems)
+    spec = validated(spec_model(loaded.source.targets), rendered, problems)
+    if problems or spec is None:  # a file the spec names has gone since it was loaded
+        raise InputError(problems=problems)
+    source = spec.platforms[platform][target]
+    return Build(loaded, platform, loaded.source.targets[target], source, tuple(spec.layers), tuple(spec.tests))

@@ -1,0 +1,153 @@
+"""What a spec may say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Annotated, Any
+
+from pydantic import BaseModel as PydanticModel
+from pydantic import BeforeValidator, ConfigDict, Field, JsonValue, SerializeAsAny, create_model, model_validator
+from typing_extensions import TypedDict
+
+from goldsmith.spec.types import Identifier, Model, Name, Scalar
+from goldsmith.targets import Target
+
+
+def _nothing_is_empty(value: Any) -> Any:
+    """Take a key without a value for an empty mapping."""
+    return {} if value is None else value
+
+
+def _exactly_one(model: Model, *keys: str) -> None:
+    if sum(getattr(model, key) is not None for key in keys) != 1:
+        raise ValueError(f"give exactly one of: {', '.join(keys)}")
+
+
+class Layer(Model):
+    """A step of the provisioning: a role or a file of tasks, with variables."""
+
+    role: str | None = Field(None, description="Role: its name, its collection's name for it, or a path.")
+    tasks: str | None = Field(None, description="File of Ansible tasks.")
+    name: str | None = Field(None, description="What progress and errors call the layer.")
+    vars: Annotated[dict[Identifier, JsonValue], BeforeValidator(_nothing_is_empty)] = Field(
+        {}, description="Variables of the layer; Ansible resolves them, and knows the spec's parameters."
+    )
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Layer:
+        _exactly_one(self, "role", "tasks")
+        return self
+
+
+class Boot(Model):
+    """Tests of a fresh machine that was started from the image."""
+
+    goss: str | None = Field(None, description="goss file.")
+    testinfra: str | None = Field(None, description="File or folder of testinfra tests.")
+
+    @model_validator(mode="after")
+    def _any(self) -> Boot:
+        if self.goss is None and self.testinfra is None:
+            raise ValueError("give at least one of: goss, testinfra")
+        return self
+
+
+class Test(Model):
+    """A test: in the machine before it is captured, or of a fresh machine from the image."""
+
+    __test__ = False  # for pytest, which takes any class of this name for tests
+
+    goss: str | None = Field(None, description="goss file, run in the machine before it is captured.")
+    testinfra: str | None = Field(None, description="File or folder of testinfra tests, run before capture.")
+    boot: Boot | None = Field(None, description="Tests of a fresh machine from the image.")
+    vars: Annotated[dict[str, JsonValue], BeforeValidator(_nothing_is_empty)] = Field(
+        {}, description="Variables for goss."
+    )
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Test:
+        _exactly_one(self, "goss", "testinfra", "boot")
+        if self.vars and self.goss is None and (self.boot is None or self.boot.goss is None):
+            raise ValueError("'vars' are for goss; testinfra has none")
+        return self
+
+
+class Secret(Model):
+    """Where a secret value is read from when a build starts."""
+
+    env: str | None = Field(None, description="Environment variable.", min_length=1)
+    vault: str | None = Field(None, description="File encrypted by ansible-vault: a mapping in YAML.")
+    key: str | None = Field(None, description="Key in the vault file; by default the secret's name.")
+    command: list[Scalar] | None = Field(
+        None, description="Command whose output is the secret, without a shell.", min_length=1
+    )
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Secret:
+        _exactly_one(self, "env", "vault", "command")
+        if self.key is not None and self.vault is None:
+            raise ValueError("'key' goes with 'vault'")
+        return self
+
+
+class Spec(Model):
+    """A golden image: what it is made from, what is done to it, how it is tested, and what it becomes.
+
+    `spec_model` derives from it the model that knows the installed targets.
+    """
+
+    name: Name = Field(description="Name of the image.")
+    description: str = Field("", description="What the image is for, in a line.")
+    version: Scalar | None = Field(
+        None,
+        description="Version; by default builds are counted.",
+        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$",
+        max_length=128,
+    )
+    parameters: dict[Identifier, JsonValue] = Field(
+        {}, description="Values used as {{ name }}; --set overrides them, and Ansible knows them as variables."
+    )
+    secrets: dict[Identifier, Secret] = Field({}, description="Secret values by name; variables for Ansible.")
+    platforms: dict[Name, dict[str, SerializeAsAny[PydanticModel]]] = Field(
+        description="Operating systems by name, each with a source per target.", min_length=1
+    )
+    layers: list[Layer] = Field([], description="What is done to the machine, in this order.")
+    tests: list[Test] = Field([], description="What is tested.")
+    targets: dict[str, SerializeAsAny[PydanticModel]] = Field(
+        description="What the build ends in: options per target.", min_length=1
+    )
+
+
+def spec_model(targets: Mapping[str, Target]) -> type[Spec]:
+    """Return the model of specs for these targets: each knows its sources and its options.
+
+    Args:
+        targets: Targets by name.
+    """
+    return _spec_model(tuple(sorted(targets.items(), key=lambda item: item[0])))
+
+
+@lru_cache(maxsize=16)
+def _spec_model(targets: tuple[tuple[str, Target], ...]) -> type[Spec]:
+    sources: Any = _closed("Platform", {name: target.source for name, target in targets})
+    options: Any = _closed("Targets", {name: target.options for name, target in targets})
+    platforms: Any = dict[Name, sources]
+    fields = Spec.model_fields
+    return create_model(
+        "Spec",
+        __base__=Spec,
+        __doc__=Spec.__doc__,
+        platforms=(platforms, fields["platforms"]),
+        targets=(options, fields["targets"]),
+    )
+
+
+def _closed(name: str, models: Mapping[str, type[PydanticModel]]) -> type[Any]:
+    """Return the type of a dict that has a model per key, each key optional and no other allowed."""
+    fields = {key: Annotated[model, BeforeValidator(_nothing_is_empty)] for key, model in models.items()}
+    # Made by call, since its keys are known only when the program runs; so no type checker can know it.
+    make: Any = TypedDict
+    kind: Any = make(name, fields, total=False)
+    kind.__pydantic_config__ = ConfigDict(extra="forbid")
+    return kind
