@@ -45,7 +45,12 @@ def _utc(moment: datetime) -> datetime:
 
 
 def _text(value: Any) -> Any:
-    """Take null and a number for text: goss and package managers give either where there is nothing to say."""
+    """Take null and a number for text, as test frameworks and package managers give either.
+
+    What a command printed may hold bytes that are no text, and NUL, which no database stores: they are shown escaped.
+    """
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     return "" if value is None else value
@@ -113,7 +118,7 @@ class Artifact(_Open):
 
     type: str
     id: str
-    size: Annotated[int, Field(ge=0)] | None = None
+    size: Annotated[int, Field(ge=0, lt=2**63)] | None = None
     tags: Annotated[tuple[str, ...], Field(strict=False)] = ()  # once gathered, it is a Python list and not JSON's
     digests: dict[str, str] = Field(default_factory=dict)
     published: bool = False

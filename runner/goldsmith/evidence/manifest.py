@@ -83,7 +83,10 @@ def write(path: Path, document: Mapping[str, Any]) -> None:
     text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=".", delete=False) as file:
+        # A file name that is not UTF-8 becomes a surrogate in Python, and this way JSON's escape for it.
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", errors="backslashreplace", dir=path.parent, prefix=".", delete=False
+        ) as file:
             try:
                 file.write(text)
                 file.flush()

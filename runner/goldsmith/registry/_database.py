@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -9,13 +10,16 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, select, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from goldsmith.errors import EnvironmentFault
 from goldsmith.registry.models import REVISION, Base, alembic_version
 
 Answer = TypeVar("Answer")
+
+_TABLES = {"image", "version", "build", "artifact"}
+"""Tables that every revision of the registry has."""
 
 _TRIES = 10
 """How often a transaction is begun anew when another process was first with the same row."""
@@ -70,6 +74,11 @@ class Database:
             self.close()
             raise
 
+    @property
+    def location(self) -> str:
+        """Path of the SQLite file, or the database's URL without its password."""
+        return str(self.url.database) if self._sqlite else self.url.render_as_string(hide_password=True)
+
     def close(self) -> None:
         """Close all connections."""
         self._reading.dispose()
@@ -86,15 +95,16 @@ class Database:
         ``work`` looks for what it needs and adds what is missing; when another process adds the same in between, it is
         done anew and finds it. So it works alike on every database.
         """
+        attempt = 1
         with self.faults():
-            for attempt in range(1, _TRIES + 1):
+            while True:
                 try:
                     with Session(self._writing, expire_on_commit=False) as session, session.begin():
                         return work(session)
                 except IntegrityError:
                     if attempt == _TRIES:
                         raise
-        raise AssertionError("unreachable")
+                    attempt += 1
 
     @contextmanager
     def faults(self) -> Iterator[None]:
@@ -102,7 +112,7 @@ class Database:
         try:
             yield
         except SQLAlchemyError as error:
-            raise self._explain(error) from error
+            raise self._fault(getattr(error, "orig", None) or error) from error
 
     def _engine(self) -> Engine:
         try:
@@ -111,7 +121,7 @@ class Database:
             )
         except (NoSuchModuleError, ImportError) as error:
             raise EnvironmentFault(
-                f"the registry {self._place()} needs a database driver that is not installed: {error}",
+                f"the registry {self.location} needs a database driver that is not installed: {error}",
                 "For PostgreSQL: pip install 'psycopg[binary]', and a URL that begins with postgresql+psycopg://",
             ) from error
         if self._sqlite:
@@ -147,17 +157,17 @@ class Database:
         if not tables:
             return False
         found = connection.scalar(select(alembic_version)) if alembic_version.name in tables else None
-        if found == REVISION:
-            return True
-        if found is None:
+        if found is None or not found.isdigit() or not tables >= _TABLES:
             raise EnvironmentFault(
-                f"{self._place()} is a database of something else: it has tables, but none that tells of Goldsmith",
+                f"{self.location} is a database of something else: it has tables, but not those of Goldsmith",
                 "Set GOLDSMITH_REGISTRY to another.",
             )
-        raise EnvironmentFault(
-            f"the registry {self._place()} is of schema {found}, this Goldsmith knows {REVISION}",
-            "It was written by a newer Goldsmith: upgrade this one." if found > REVISION else "",
-        )
+        if found != REVISION:
+            raise EnvironmentFault(
+                f"the registry {self.location} is of schema {found}, this Goldsmith knows {REVISION}",
+                "It was written by a newer Goldsmith: upgrade this one." if found > REVISION else "",
+            )
+        return True
 
     def _write_ahead(self) -> None:
         """Switch to a write-ahead log, so that readers and a writer don't wait for each other.
@@ -171,23 +181,20 @@ class Database:
                 connection.cursor().execute("PRAGMA journal_mode = WAL").fetchone()
             except sqlite3.OperationalError as error:
                 if _primary(error) != "SQLITE_BUSY" or time.monotonic() > deadline:
-                    raise DBAPIError.instance("PRAGMA journal_mode = WAL", None, error, sqlite3.Error) from error
+                    raise self._fault(error) from error
                 time.sleep(0.01)
             else:
                 return
             finally:
                 connection.close()
 
-    def _explain(self, error: SQLAlchemyError) -> EnvironmentFault:
-        cause = getattr(error, "orig", None)
+    def _fault(self, cause: BaseException) -> EnvironmentFault:
+        what, hint = f"cannot be used: {cause}", ""
         if isinstance(cause, sqlite3.Error):
-            what, hint = _HINTS.get(_primary(cause), (f"cannot be used: {cause}", ""))
-            return EnvironmentFault(f"the registry {self._place()} {what}", hint.format(path=self.url.database))
-        return EnvironmentFault(f"the registry {self._place()} cannot be used: {cause or error}")
-
-    def _place(self) -> str:
-        """Name the database without its password."""
-        return str(self.url.database) if self._sqlite else self.url.render_as_string(hide_password=True)
+            what, hint = _HINTS.get(_primary(cause), (what, hint))
+        return EnvironmentFault(
+            f"the registry {self.location} {what}", hint.format(path=shlex.quote(str(self.url.database)))
+        )
 
 
 def _primary(error: sqlite3.Error) -> str:

@@ -47,6 +47,11 @@ class Registry:
         """
         return cls(Database(url or environ.get("GOLDSMITH_REGISTRY") or _file(environ), timeout))
 
+    @property
+    def location(self) -> str:
+        """Path of the SQLite file, or the database's URL without its password."""
+        return self._database.location
+
     def close(self) -> None:
         """Close all connections."""
         self._database.close()
@@ -151,11 +156,11 @@ class Registry:
                     target=target,
                     state="running",
                     started=started or _now(),
-                    spec=str(spec),
+                    spec=_path(spec),
                     parameters=dict(parameters or {}),
                     secrets=sorted(secrets),
                     tools={"goldsmith": __version__, **(tools or {})},
-                    log=None if log is None else str(log),
+                    log=None if log is None else _path(log),
                     pid=os.getpid() if pid is None else pid,
                     host=host or socket.gethostname(),
                 )
@@ -211,6 +216,11 @@ class Registry:
             if row.state == "running":
                 row.state, row.finished = "interrupted", _now()
                 _settle(session, row.version)
+            # A run that was killed before its first build leaves a version without any. Should the run only be waiting,
+            # its first build makes the version building again.
+            none = ~select(models.Build.id).where(models.Build.version_id == models.Version.id).exists()
+            abandoned = update(models.Version).where(models.Version.state == "building", none)
+            session.execute(abandoned.values(state="failed").execution_options(synchronize_session=False))
 
         self._database.write(work)
 
@@ -302,6 +312,11 @@ class Registry:
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def _path(path: Path | str) -> str:
+    """Return a path as text; what is not UTF-8 in it is escaped."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _file(environ: Mapping[str, str]) -> URL:
