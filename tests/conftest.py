@@ -40,7 +40,7 @@ def docker_client() -> Iterator[docker.DockerClient]:
 
 @pytest.fixture(scope="session")
 def base_image() -> str:
-    """Id of a small Debian 12 without Python, made from the distribution's packages; the engine keeps it between runs."""
+    """Id of a small Debian 12 without Python, made from the distribution's packages; kept by the engine."""
     result = call_module("docker_source", debootstrap={"suite": "bookworm"})
     assert "source" in result, result
     return str(result["source"]["id"])

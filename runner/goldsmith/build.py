@@ -10,6 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,13 +18,13 @@ from goldsmith import home, project, roles
 from goldsmith.errors import GoldsmithError, InputError
 from goldsmith.events import Event
 from goldsmith.evidence import manifest
-from goldsmith.plan import Parent, Plan, parent_name, plan
+from goldsmith.plan import Parent, Plan, fingerprint, parent_name, plan
 from goldsmith.progress import Reporter
 from goldsmith.registry import Registry, Version
 from goldsmith.result import BuildResult, Failure
 from goldsmith.revision import revision
 from goldsmith.run import Outcome, Run, run
-from goldsmith.spec import Build, LoadedSpec, Mask, fingerprint, lookups, resolve
+from goldsmith.spec import Build, LoadedSpec, Mask, lookups, resolve
 from goldsmith.sweep import sweep
 
 RESULT = "result.json"
@@ -74,7 +75,7 @@ def planned(build: Build, version: str, registry: Registry, require_parent: bool
     Raises:
         InputError: A role does not exist, or there is no image yet of the spec named by ``from``.
     """
-    directory = build.loaded.directory
+    directory = build.spec.directory
     search = roles.SearchPath.of(directory)
     return plan(
         build,
@@ -85,9 +86,14 @@ def planned(build: Build, version: str, registry: Registry, require_parent: bool
     )
 
 
+def tools() -> dict[str, str]:
+    """Return the versions of what builds: by package name."""
+    return {name: version(name) for name in ("goldsmith", "ansible-core", "ansible-runner")}
+
+
 def assembled(planned_build: Plan, *, debug: bool = False) -> project.Project:
     """Return the Ansible project of a plan."""
-    loaded = planned_build.build.loaded
+    loaded = planned_build.build.spec
     return project.assemble(planned_build, lookups(loaded.spec), revision(loaded.directory), debug)
 
 
@@ -116,7 +122,8 @@ class BuildRun:
         """Run the builds, those that others start from first, and return how they ended, in the order given.
 
         Raises:
-            InputError: A role is unknown, a secret is missing, two builds are the same, builds start from each other in a circle.
+            InputError: A role is unknown, a secret is missing, two builds are the same, or builds start from each other
+                in a circle.
             EnvironmentFault: What a target needs on this machine is missing.
         """
         waiting = _order(builds)
@@ -125,9 +132,9 @@ class BuildRun:
             planned(build, "0", self.registry, require_parent=build.label not in among)
         for target in {build.target.name: build.target for build in builds}.values():
             target.require()
-        secrets = {build.loaded.spec.name: resolve(build.loaded.spec) for build in builds}
+        secrets = {build.spec.spec.name: resolve(build.spec.spec) for build in builds}
         for build in builds:
-            self._version(build.loaded)
+            self._version(build.spec)
         done: dict[str, Done] = {}
         running: dict[Future[Done], str] = {}
         with ThreadPoolExecutor(max_workers=self.options.jobs, thread_name_prefix="build") as pool:
@@ -136,7 +143,7 @@ class BuildRun:
                     if parent is None or parent in done:
                         del waiting[label]
                         base = done[parent] if parent else None
-                        running[pool.submit(self._build, build, secrets[build.loaded.spec.name], base)] = label
+                        running[pool.submit(self._build, build, secrets[build.spec.spec.name], base)] = label
                 finished, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in finished:
                     done[running.pop(future)] = future.result()
@@ -152,22 +159,23 @@ class BuildRun:
     def _build(self, build: Build, secrets: Mapping[str, str], base: Done | None) -> Done:
         """Run one build from its plan to its record."""
         build_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{random.token_hex(4)}"
-        version = self._version(build.loaded)
+        recorded = self._version(build.spec)
         directory = home.build_directory(self.root, build_id)
         mask = Mask(secrets.values())
         with home.held(directory):
             self.registry.start_build(
-                version,
+                recorded,
                 build_id,
                 platform=build.platform,
                 target=build.target.name,
-                spec=build.loaded.path,
-                parameters=build.loaded.spec.parameters,
+                spec=build.spec.path,
+                parameters=build.spec.spec.parameters,
                 secrets=sorted(secrets),
+                tools=tools(),
                 log=directory / LOG,
             )
             self.reporter.event(Event("started", build.label, name=build_id))
-            attempt = _Attempt(build, build_id, version.label, directory, datetime.now(UTC))
+            attempt = _Attempt(build, build_id, recorded.label, directory, datetime.now(UTC))
             parent: Parent | None = None
             exit_code = GoldsmithError.exit_code
             try:
@@ -175,20 +183,32 @@ class BuildRun:
                     raise GoldsmithError(f"its base {base.label} was not built")
                 if self.cancelled():
                     raise GoldsmithError(CANCELLED)
-                planned_build = planned(build, version.label, self.registry)
+                planned_build = planned(build, recorded.label, self.registry)
                 parent = planned_build.parent
                 result = self._attempt(attempt, planned_build, secrets, mask)
                 exit_code = 0 if result.built else exit_code
             except GoldsmithError as error:
                 exit_code = error.exit_code
                 result = attempt.failed(Failure(message=mask.text(str(error))))
-                self.reporter.event(Event("failure", build.label, message=result.failure.message if result.failure else ""))
+                self.reporter.event(
+                    Event("failure", build.label, message=result.failure.message if result.failure else "")
+                )
             kept = _kept(directory)
             (directory / RESULT).write_text(json.dumps(result.document(), indent=2) + "\n", encoding="utf-8")
-            manifest.write(directory / MANIFEST, manifest.manifest(result, build.loaded))
+            manifest.write(directory / MANIFEST, self._manifest(build, result, sorted(secrets)))
             self.registry.finish_build(build_id, result, parent.artifact if parent else None)
         self.reporter.event(_finished(build.label, result, directory))
         return Done(build.label, result, directory, exit_code, kept)
+
+    def _manifest(self, build: Build, result: BuildResult, secrets: Sequence[str]) -> dict[str, Any]:
+        spec = build.spec
+        return manifest.manifest(
+            result,
+            parameters=spec.spec.parameters,
+            secrets=secrets,
+            tools=tools(),
+            files=manifest.digests(spec.files, spec.directory),
+        )
 
     def _attempt(self, attempt: _Attempt, planned_build: Plan, secrets: Mapping[str, str], mask: Mask) -> BuildResult:
         """Run the project of a plan, and clean up after it when it could not do so itself."""
@@ -203,7 +223,14 @@ class BuildRun:
                 log=attempt.directory / LOG,
                 verbosity=self.options.verbosity,
             )
-            outcome = run(job, secrets, mask, partial(self._on_event, private), self.reporter.output, self.cancelled)
+            outcome = run(
+                job,
+                secrets,
+                mask,
+                on_event=partial(self._on_event, private),
+                on_output=self.reporter.output,
+                cancelled=self.cancelled,
+            )
         result = attempt.read(outcome)
         if outcome.cancelled or not (attempt.directory / RESULT).exists():
             sweep([attempt.build_id], attempt.directory)
@@ -224,7 +251,9 @@ class BuildRun:
         """Pass an event on; where the run pauses, ask before it goes on."""
         self.reporter.event(event)
         if event.kind == "pause":
-            self.reporter.ask(f"{event.build} pauses after {event.name}. Enter it: goldsmith shell {event.build}. Go on with Return.")
+            self.reporter.ask(
+                f"{event.build} pauses after {event.name}. Enter it: goldsmith shell {event.build}. Go on with Return."
+            )
             (private / event.name).touch()
 
     def _ask(self, attempt: _Attempt) -> None:
@@ -246,7 +275,7 @@ class _Attempt:
     def failed(self, failure: Failure, phases: Mapping[str, float] | None = None) -> BuildResult:
         return BuildResult.failed(
             build=self.build_id,
-            name=self.build.loaded.spec.name,
+            name=self.build.spec.spec.name,
             version=self.version,
             platform=self.build.platform,
             target=self.build.target.name,
@@ -262,11 +291,15 @@ class _Attempt:
             return self.failed(Failure(phase=str(known.get("phase") or ""), message=CANCELLED), outcome.seconds)
         path = self.directory / RESULT
         if not path.exists():
-            failure = Failure(**outcome.failure) if outcome.failure else Failure(message="Ansible ended without a result")
+            failure = (
+                Failure(**outcome.failure) if outcome.failure else Failure(message="Ansible ended without a result")
+            )
             return self.failed(failure, outcome.seconds)
         result = BuildResult.read(path)
         if result.built and outcome.returncode != 0:
-            return self.failed(Failure(message=f"ansible-playbook ended with status {outcome.returncode}"), outcome.seconds)
+            return self.failed(
+                Failure(message=f"ansible-playbook ended with status {outcome.returncode}"), outcome.seconds
+            )
         return replace(result, phases=dict(outcome.seconds))
 
 
@@ -302,7 +335,8 @@ def _parent(build: Build, registry: Registry, required: bool) -> Parent | None:
         return None
     label = f"{name}/{build.platform}/{build.target.name}"
     raise InputError(
-        f"{build.label} starts from {name}, and there is no image {label} yet", "Build it first, or in the same command."
+        f"{build.label} starts from {name}, and there is no image {label} yet",
+        "Build it first, or in the same command.",
     )
 
 
@@ -334,7 +368,7 @@ def plans(builds: Sequence[Build], registry: Registry, *, require_parents: bool 
         registry: Knows the images that builds start from.
         require_parents: Whether a spec that starts from an image that does not exist yet is an error.
     """
-    return [planned(build, next_version(build.loaded, registry), registry, require_parents) for build in builds]
+    return [planned(build, next_version(build.spec, registry), registry, require_parents) for build in builds]
 
 
 def export_projects(planned_builds: Sequence[Plan], directory: Path) -> list[Path]:

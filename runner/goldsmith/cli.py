@@ -8,23 +8,24 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from goldsmith import __version__
-from goldsmith.errors import GoldsmithError, InputError
+from goldsmith.errors import GoldsmithError, InputError, Problem
 
 if TYPE_CHECKING:
     from goldsmith.registry import Registry
-    from goldsmith.spec import Build
+    from goldsmith.spec import Build, LoadedSpec
 
 _SPEC = click.Path(path_type=Path)
 _specs = click.argument("specs", nargs=-1, required=True, type=_SPEC, metavar="SPEC...")
 _set = click.option("--set", "assignments", multiple=True, metavar="NAME=VALUE", help="Give a parameter another value.")
-_only = click.option("--only", multiple=True, metavar="GLOB", help="Only builds whose label matches, such as '*/docker'.")
+_only = click.option(
+    "--only", multiple=True, metavar="GLOB", help="Only builds whose label matches, such as '*/docker'."
+)
 _target = click.option("--target", "targets", multiple=True, metavar="NAME", help="Only builds of this target.")
 _json = click.option("--json", "machine", is_flag=True, help="Print JSON, for programs.")
 
@@ -87,7 +88,14 @@ def schema() -> None:
 @_only
 @_target
 @_json
-def plan(specs: tuple[Path, ...], assignments: tuple[str, ...], only: tuple[str, ...], targets: tuple[str, ...], machine: bool) -> None:
+def plan(
+    *,
+    specs: tuple[Path, ...],
+    assignments: tuple[str, ...],
+    only: tuple[str, ...],
+    targets: tuple[str, ...],
+    machine: bool,
+) -> None:
     """Show what a build of SPECs would do, without doing it."""
     from goldsmith.build import plans
     from goldsmith.show import plan_document, plan_text
@@ -118,6 +126,7 @@ def plan(specs: tuple[Path, ...], assignments: tuple[str, ...], only: tuple[str,
 @click.option("-v", "verbosity", count=True, help="Show Ansible's own output; more of it with -vv, -vvv.")
 @_json
 def build(
+    *,
     specs: tuple[Path, ...],
     assignments: tuple[str, ...],
     only: tuple[str, ...],
@@ -160,7 +169,9 @@ def build(
 @_set
 @_only
 @_target
-def export(spec: Path, directory: Path, assignments: tuple[str, ...], only: tuple[str, ...], targets: tuple[str, ...]) -> None:
+def export(
+    *, spec: Path, directory: Path, assignments: tuple[str, ...], only: tuple[str, ...], targets: tuple[str, ...]
+) -> None:
     """Write the Ansible project that builds SPEC to DIRECTORY; ansible-playbook runs it by itself."""
     from goldsmith.build import export_projects, plans
     from goldsmith.project import PLAYBOOK
@@ -202,7 +213,7 @@ def images_show(name: str, machine: bool) -> None:
 @click.option("--check", is_flag=True, help="Only list.")
 @_json
 def sweep(builds: tuple[str, ...], check: bool, machine: bool) -> None:
-    """Remove what killed runs and kept machines left behind: of BUILDS, of builds whose runner is gone, of all that expired."""
+    """Remove what is left behind: of BUILDS, of builds whose runner was killed, and all that is past its expiry."""
     from goldsmith.home import home
     from goldsmith.show import sweep_text
     from goldsmith.sweep import sweep_lost
@@ -234,7 +245,8 @@ def _builds(
 
     known, overrides = installed(), _overrides(assignments)
     globs = [*only, *(f"*/{target}" for target in targets)]
-    loaded, problems = [], []
+    loaded: list[LoadedSpec] = []
+    problems: list[Problem] = []
     for path in specs:
         try:
             loaded.append(load(path, overrides, known))
@@ -262,5 +274,3 @@ def _registry() -> Registry:
 
 def _say(message: str) -> None:
     click.echo(message, err=True)
-
-

@@ -32,7 +32,7 @@ class Problem:
 
 
 class GoldsmithError(Exception):
-    """Anything Goldsmith tells its user instead of a traceback: a build that failed, unless a subclass says otherwise."""
+    """What Goldsmith tells its user instead of a traceback: a build that failed, unless a subclass says otherwise."""
 
     exit_code: ClassVar[int] = 1
 

@@ -99,7 +99,12 @@ class Translator:
 
     def _failed(self, message: str) -> Iterator[Event]:
         if self.failure is None:
-            self.failure = {"phase": self.phase or "acquire", "layer": self.layer or None, "task": self.task, "message": message}
+            self.failure = {
+                "phase": self.phase or "acquire",
+                "layer": self.layer or None,
+                "task": self.task,
+                "message": message,
+            }
             yield self._event("failure", name=self.task, message=message)
 
     def _clock(self, created: str | None) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,9 +11,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from goldsmith.errors import InputError
+from goldsmith.errors import InputError, Problem
 from goldsmith.roles import Role
-from goldsmith.spec import Build
+from goldsmith.spec import Build, LoadedSpec
 
 
 @dataclass(frozen=True)
@@ -88,14 +90,13 @@ def plan(build: Build, version: str, parent: Parent | None, find: FindRole, near
     Raises:
         InputError: A layer names a role that does not exist.
     """
-    spec = build.loaded.spec
     layers, problems = [], []
-    for number, layer in enumerate(spec.layers, start=1):
+    for number, layer in enumerate(build.layers, start=1):
         role = find(layer.role) if layer.role else None
         if layer.role and role is None:
             guess = nearest(layer.role)
             hint = f"did you mean {guess!r}?" if guess else "it is in no roles path and in no installed collection"
-            problems.append(build.loaded.problem(("layers", number - 1, "role"), f"unknown role {layer.role!r}", hint))
+            problems.append(_problem(build, number - 1, f"unknown role {layer.role!r}", layer.role, hint))
         name = layer.name or (role.name if role else Path(layer.tasks or "").stem)
         layers.append(PlannedLayer(number, name, role, Path(layer.tasks) if layer.tasks else None, layer.vars))
     if problems:
@@ -106,7 +107,7 @@ def plan(build: Build, version: str, parent: Parent | None, find: FindRole, near
         source=_source(build.source, parent),
         options=dump(build.options(version)),
         layers=tuple(layers),
-        tests=tuple(dump(test) for test in spec.tests),
+        tests=tuple(dump(test) for test in build.tests),
         parent=parent,
     )
 
@@ -120,6 +121,19 @@ def parent_name(build: Build) -> str | None:
 def dump(model: BaseModel) -> dict[str, Any]:
     """Return a model as plain data, with the spec's own keys and without what is not given."""
     return model.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def fingerprint(loaded: LoadedSpec) -> str:
+    """Return the digest of what a spec says, by which an unchanged one is known."""
+    text = json.dumps(dump(loaded.spec), sort_keys=True, separators=(",", ":"))
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def _problem(build: Build, layer: int, message: str, value: str, hint: str) -> Problem:
+    node = build.spec.source.tree.get("layers", layer, "role")
+    if node is None:
+        return Problem(str(build.spec.path), 0, 0, message, value, hint)
+    return Problem(str(node.place.file), node.place.line, node.place.column, message, value, hint)
 
 
 def _source(source: BaseModel, parent: Parent | None) -> dict[str, Any]:

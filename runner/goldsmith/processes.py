@@ -1,4 +1,4 @@
-"""The processes of a build, found by a variable in their environment: what a killed runner left running can be ended."""
+"""The processes of a build, found by a variable in their environment, so that none outlives a killed runner."""
 
 from __future__ import annotations
 

@@ -145,7 +145,9 @@ class LiveDisplay:
             line.event = event
             if event.kind != "task" and (text := sentence(event)):
                 style = {"failure": "bold red", "phase": "bold"}.get(event.kind, "")
-                self._console.print(Text.assemble((f"{line.elapsed:7.1f} s ", "dim"), (event.build, "cyan"), " ", (text, style)))
+                self._console.print(
+                    Text.assemble((f"{line.elapsed:7.1f} s ", "dim"), (event.build, "cyan"), " ", (text, style))
+                )
             if event.kind == "finished":
                 del self._running[event.build]
 

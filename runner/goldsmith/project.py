@@ -6,7 +6,6 @@ Pure but for `write`: a project is the text of its files and the list of what it
 from __future__ import annotations
 
 import io
-import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -50,9 +49,10 @@ An Ansible project that builds the image *{name}*, written by Goldsmith {generat
 
     ansible-playbook {playbook}
 
-It needs ansible-core, the collection `goldsmith.images` and what that builder stands on (Docker: the Python packages `docker` and
-`ansible`, the `docker` command, an engine). The result is written to `output/result.json`; a failed build leaves nothing behind and ends
-with a status other than 0. What a killed run leaves behind goes with `ansible-playbook goldsmith.images.sweep`.
+It needs ansible-core, the collection `goldsmith.images` and what the builder stands on (Docker: the Python packages
+`docker` and `ansible`, the `docker` command, an engine). The result is written to `output/result.json`. A build that
+fails ends with a status other than 0 and leaves nothing behind; what a killed one leaves behind goes with
+`ansible-playbook goldsmith.images.sweep`.
 """
 
 
@@ -82,9 +82,9 @@ def assemble(plan: Plan, secrets: Mapping[str, str], revision: Mapping[str, str]
     layers = [task for layer in plan.layers for task in _layer(layer, len(plan.layers), brought, debug)]
     tests = [_test(test, brought) for test in plan.tests]
     for name in ("group_vars", "host_vars"):
-        if (path := plan.build.loaded.directory / name).is_dir():
+        if (path := plan.build.spec.directory / name).is_dir():
             brought[name] = path
-    label, spec = plan.build.label, plan.build.loaded.spec
+    label, spec = plan.build.label, plan.build.spec.spec
     variables: dict[str, Any] = {
         "goldsmith_name": spec.name,
         "goldsmith_version": plan.version,
@@ -101,9 +101,9 @@ def assemble(plan: Plan, secrets: Mapping[str, str], revision: Mapping[str, str]
     play = {
         "name": f"Build {label}",
         "ansible.builtin.import_playbook": plan.build.target.playbook,
-        "vars": {**plan.build.parameters, **secrets, **variables},
+        "vars": {**spec.parameters, **secrets, **variables},
     }
-    heading = f"{label}, written by Goldsmith {__version__} from {plan.build.loaded.path.name}."
+    heading = f"{label}, written by Goldsmith {__version__} from {plan.build.spec.path.name}."
     return Project(
         files={
             "ansible.cfg": _CONFIG,
@@ -111,7 +111,7 @@ def assemble(plan: Plan, secrets: Mapping[str, str], revision: Mapping[str, str]
             PLAYBOOK: _yaml([play], f"{heading} Run it: ansible-playbook {PLAYBOOK}"),
             "layers.yml": _yaml(layers, f"The layers of {label}. A layer's handlers run before the next layer begins."),
             "README.md": _README.format(
-                label=label, name=spec.name, generator=__version__, spec=plan.build.loaded.path.name, playbook=PLAYBOOK
+                label=label, name=spec.name, generator=__version__, spec=plan.build.spec.path.name, playbook=PLAYBOOK
             ),
         },
         brought=brought,
@@ -156,14 +156,17 @@ def _layer(layer: PlannedLayer, count: int, brought: dict[str, Path], debug: boo
             _bring_role(layer.role.path, brought)
         applied["ansible.builtin.include_role"] = {"name": layer.role.name}
     elif layer.tasks:
-        applied["ansible.builtin.include_tasks"] = "{{ playbook_dir }}/" + _bring_tasks(layer, brought)
+        applied["ansible.builtin.include_tasks"] = "{{ playbook_dir }}/" + _bring_tasks(
+            layer.number, layer.tasks, brought
+        )
     if layer.variables:
         applied["vars"] = dict(layer.variables)
     yield applied
     yield {"name": f"Run the handlers of {layer.name}", "ansible.builtin.meta": "flush_handlers"}
+    applied_now = "{{ goldsmith_applied | default([]) + [goldsmith_progress.layer | combine({'status': 'applied'})] }}"
     yield {
         "name": f"Layer {layer.number} of {count} is applied",
-        "ansible.builtin.set_fact": {"goldsmith_applied": "{{ goldsmith_applied | default([]) + [goldsmith_progress.layer | combine({'status': 'applied'})] }}"},
+        "ansible.builtin.set_fact": {"goldsmith_applied": applied_now},
     }
     if debug:
         point = f"layer-{layer.number}"
@@ -180,24 +183,27 @@ def _bring_role(path: Path, brought: dict[str, Path]) -> None:
     if (name := f"roles/{path.name}") in brought:
         return
     brought[name] = path
-    texts = [file.read_text(encoding="utf-8", errors="replace") for part in ("meta", "tasks", "handlers") for file in path.glob(f"{part}/*.y*ml")]
+    texts = [
+        file.read_text(encoding="utf-8", errors="replace")
+        for part in ("meta", "tasks", "handlers")
+        for file in path.glob(f"{part}/*.y*ml")
+    ]
     for neighbour in sorted(path.parent.iterdir()):
         if neighbour != path and neighbour.is_dir() and any(neighbour.name in text for text in texts):
             _bring_role(neighbour, brought)
 
 
-def _bring_tasks(layer: PlannedLayer, brought: dict[str, Path]) -> str:
+def _bring_tasks(number: int, tasks: Path, brought: dict[str, Path]) -> str:
     """Bring a file of tasks along with what Ansible would find beside it; return its path in the project."""
-    assert layer.tasks
-    folder = layer.tasks.parent
-    inside = f"layers/{layer.number}"
-    for file in sorted(folder.glob("*.y*ml")) if folder.name == "tasks" else [layer.tasks]:
+    folder = tasks.parent
+    inside = f"layers/{number}"
+    for file in sorted(folder.glob("*.y*ml")) if folder.name == "tasks" else [tasks]:
         brought[f"{inside}/tasks/{file.name}"] = file
     for name in ("files", "templates", "vars"):
         for parent in (folder, folder.parent) if folder.name == "tasks" else (folder,):
             if (parent / name).is_dir():
                 brought.setdefault(f"{inside}/{name}", parent / name)
-    return f"{inside}/tasks/{layer.tasks.name}"
+    return f"{inside}/tasks/{tasks.name}"
 
 
 def _test(test: Mapping[str, Any], brought: dict[str, Path]) -> dict[str, Any]:
@@ -260,9 +266,17 @@ def _link(original: Path, path: Path) -> None:
 
 def _copy(original: Path, path: Path) -> None:
     copy: Callable[..., object] = shutil.copytree if original.is_dir() else shutil.copy2
-    copy(original, path, **({"dirs_exist_ok": True, "ignore": shutil.ignore_patterns(".git", "__pycache__")} if original.is_dir() else {}))
+    copy(
+        original,
+        path,
+        **(
+            {"dirs_exist_ok": True, "ignore": shutil.ignore_patterns(".git", "__pycache__")}
+            if original.is_dir()
+            else {}
+        ),
+    )
 
 
 def is_vacant(directory: Path) -> bool:
     """Return whether a project may be written there: nothing is, or an empty directory."""
-    return not directory.exists() or (directory.is_dir() and not os.listdir(directory))
+    return not directory.exists() or (directory.is_dir() and not any(directory.iterdir()))

@@ -40,16 +40,22 @@ class SearchPath:
 
     @classmethod
     def of(cls, directory: Path, environ: Mapping[str, str] = os.environ) -> SearchPath:
-        """Return what holds for a spec in ``directory``: its own ``roles`` first, then the environment's and ansible.cfg's.
+        """Return what holds for a spec in ``directory``: its own ``roles``, then the environment's or ansible.cfg's.
 
         Source: Ansible documentation, "Ansible Configuration Settings", DEFAULT_ROLES_PATH and COLLECTIONS_PATHS.
         """
         config = _settings(directory, environ)
         roles = environ.get("ANSIBLE_ROLES_PATH") or config.get("roles_path") or _DEFAULT_ROLES_PATH
-        collections = environ.get("ANSIBLE_COLLECTIONS_PATH") or config.get("collections_path") or _DEFAULT_COLLECTIONS_PATH
+        collections = (
+            environ.get("ANSIBLE_COLLECTIONS_PATH") or config.get("collections_path") or _DEFAULT_COLLECTIONS_PATH
+        )
         return cls(
             roles=(directory / "roles", *_split(roles)),
-            collections=(directory / "collections", *_split(collections), *(Path(entry) for entry in sys.path if entry)),
+            collections=(
+                directory / "collections",
+                *_split(collections),
+                *(Path(entry) for entry in sys.path if entry),
+            ),
         )
 
 
@@ -86,7 +92,9 @@ def _names(search: SearchPath) -> Iterator[str]:
     for root in search.collections:
         for namespace in _directories(root / "ansible_collections"):
             for collection in _directories(namespace):
-                yield from (f"{namespace.name}.{collection.name}.{role.name}" for role in _directories(collection / "roles"))
+                yield from (
+                    f"{namespace.name}.{collection.name}.{role.name}" for role in _directories(collection / "roles")
+                )
 
 
 def _directories(path: Path) -> Iterator[Path]:
@@ -107,7 +115,11 @@ def _split(paths: str) -> Iterator[Path]:
 def _settings(directory: Path, environ: Mapping[str, str]) -> Mapping[str, str]:
     """Return the section ``defaults`` of the ansible.cfg in force, its paths relative to the file made absolute."""
     named = environ.get("ANSIBLE_CONFIG")
-    candidates = [Path(named)] if named else [directory / "ansible.cfg", Path.cwd() / "ansible.cfg", Path("~/.ansible.cfg").expanduser()]
+    candidates = (
+        [Path(named)]
+        if named
+        else [directory / "ansible.cfg", Path.cwd() / "ansible.cfg", Path("~/.ansible.cfg").expanduser()]
+    )
     for candidate in candidates:
         parser = configparser.ConfigParser(interpolation=None, strict=False)
         try:

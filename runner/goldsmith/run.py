@@ -66,14 +66,15 @@ def run(
     job: Run,
     secrets: Mapping[str, str],
     mask: Mask,
+    *,
     on_event: Callable[[Event], None],
     on_output: Callable[[str], None],
     cancelled: Callable[[], bool],
 ) -> Outcome:
     """Run a playbook to its end.
 
-    Secrets reach Ansible as a file of extra variables in the private directory, which is in memory, and is removed as soon as
-    Ansible has read it.
+    Secrets reach Ansible as a file of extra variables in the private directory, which is in memory; the file is removed
+    as soon as Ansible has read it.
 
     Args:
         job: What to run.
@@ -131,7 +132,9 @@ def run(
             if runner.canceled:
                 processes.end(job.build_id)
     translator.end(datetime.now(UTC))
-    return Outcome(runner.rc if runner.rc is not None else 254, bool(runner.canceled), translator.seconds, translator.failure)
+    return Outcome(
+        runner.rc if runner.rc is not None else 254, bool(runner.canceled), translator.seconds, translator.failure
+    )
 
 
 def _environment(job: Run, project: Path) -> dict[str, str]:

@@ -24,7 +24,9 @@ def enter(build: BuildRecord) -> NoReturn:
         EnvironmentFault: No engine answers, or there is no ``docker`` command.
     """
     if build.target != "docker":
-        raise InputError(f"{build.label} has no container to enter", "Only machines of the target docker can be entered.")
+        raise InputError(
+            f"{build.label} has no container to enter", "Only machines of the target docker can be entered."
+        )
     program = shutil.which("docker")
     if program is None:
         raise EnvironmentFault("there is no docker command on PATH", "Install Docker's client.")

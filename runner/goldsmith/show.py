@@ -48,12 +48,15 @@ def plan_text(plan: Plan) -> str:
     lines = [f"{plan.build.label}, version {plan.version}", f"  source   {_source(plan.source)}"]
     for layer in plan.layers:
         origin = layer.role.path if layer.role else layer.tasks
-        lines.append(f"  layer {layer.number}  {layer.name}" + (f"  ({origin})" if not (layer.role and layer.role.collection) else ""))
+        lines.append(
+            f"  layer {layer.number}  {layer.name}"
+            + (f"  ({origin})" if not (layer.role and layer.role.collection) else "")
+        )
     for test in plan.tests:
         stage, files = ("after capture", test["boot"]) if "boot" in test else ("before capture", test)
         lines += [f"  test     {kind} {stage}: {files[kind]}" for kind in ("goss", "testinfra") if kind in files]
     if tags := plan.options.get("tags"):
-        repository = plan.options.get("repository") or plan.build.loaded.spec.name
+        repository = plan.options.get("repository") or plan.build.spec.spec.name
         push = "tagged and pushed" if plan.options.get("push") else "tagged"
         lines.append(f"  {push} as {', '.join(f'{repository}:{tag}' for tag in tags)}")
     return "\n".join(lines)
@@ -63,7 +66,13 @@ def done_document(done: Done) -> dict[str, Any]:
     """Return a build that has ended as plain data for JSON: its result without the long inventory, and its record."""
     result = done.result.document()
     packages = len(result.pop("packages"))
-    return {"kind": "result", "label": done.label, **result, "packages": packages, "record": str(done.directory / MANIFEST)}
+    return {
+        "kind": "result",
+        "label": done.label,
+        **result,
+        "packages": packages,
+        "record": str(done.directory / MANIFEST),
+    }
 
 
 def done_text(done: Done) -> str:
@@ -73,7 +82,9 @@ def done_text(done: Done) -> str:
     if artifact := result.artifact:
         lines += [f"  image    {reference}" for reference in artifact.tags or (artifact.id,)]
         lines.append(f"  digest   {artifact.id}")
-        lines += [f"  pushed   {reference.rpartition(':')[0]}@{digest}" for reference, digest in artifact.digests.items()]
+        lines += [
+            f"  pushed   {reference.rpartition(':')[0]}@{digest}" for reference, digest in artifact.digests.items()
+        ]
         if artifact.size is not None:
             lines.append(f"  size     {size(artifact.size)}")
     if result.packages:
@@ -85,7 +96,9 @@ def done_text(done: Done) -> str:
         times = ", ".join(f"{phase} {seconds:.1f}" for phase, seconds in result.phases.items())
         lines.append(f"  seconds  {sum(result.phases.values()):.1f} ({times})")
     if done.kept:
-        lines.append(f"  machine  kept; enter it: goldsmith shell {result.build}; remove it: goldsmith sweep {result.build}")
+        lines.append(
+            f"  machine  kept; enter it: goldsmith shell {result.build}; remove it: goldsmith sweep {result.build}"
+        )
     lines.append(f"  record   {done.directory / MANIFEST}")
     if not result.built:
         lines.append(f"  log      {done.directory / 'ansible.log'}")
@@ -153,7 +166,9 @@ def _build(build: BuildRecord) -> list[str]:
     lines = [f"{build.label}: {build.state}{seconds}, build {build.id}"]
     for artifact in build.artifacts:
         lines += [f"  image    {tag}" for tag in artifact.tags]
-        lines.append(f"  digest   {artifact.identity}" + ("" if artifact.state == "available" else f" ({artifact.state})"))
+        lines.append(
+            f"  digest   {artifact.identity}" + ("" if artifact.state == "available" else f" ({artifact.state})")
+        )
         if artifact.size is not None:
             lines.append(f"  size     {size(artifact.size)}")
         if artifact.base_reference:
@@ -161,7 +176,9 @@ def _build(build: BuildRecord) -> list[str]:
     if build.packages:
         lines.append(f"  packages {build.packages}")
     if build.tests.total:
-        lines.append(f"  tests    {build.tests.passed} passed, {build.tests.failed} failed, {build.tests.skipped} skipped")
+        lines.append(
+            f"  tests    {build.tests.passed} passed, {build.tests.failed} failed, {build.tests.skipped} skipped"
+        )
     if build.failure:
         lines.append(f"  failure  {build.failure}")
     return lines
@@ -171,11 +188,15 @@ def _source(source: Mapping[str, Any]) -> str:
     for kind in ("image", "from"):
         if kind in source:
             return f"{kind} {source[kind]}"
-    return ", ".join(f"{kind} {detail.get('suite', '')}" for kind, detail in source.items() if isinstance(detail, Mapping))
+    return ", ".join(
+        f"{kind} {detail.get('suite', '')}" for kind, detail in source.items() if isinstance(detail, Mapping)
+    )
 
 
 def _thing(thing: Mapping[str, Any]) -> str:
-    return f"{thing['kind']} {thing.get('name') or thing['id']}" + (f" of build {thing['build']}" if thing.get("build") else "")
+    return f"{thing['kind']} {thing.get('name') or thing['id']}" + (
+        f" of build {thing['build']}" if thing.get("build") else ""
+    )
 
 
 def _table(*columns: str) -> Table:

@@ -61,8 +61,10 @@ def sweep(build_ids: Sequence[str], output: Path, *, expired: bool = False, chec
     return found
 
 
-def sweep_lost(root: Path, registry: Registry, build_ids: Sequence[str] = (), *, check: bool = False) -> Mapping[str, Any]:
-    """Sweep the builds that are recorded as running while their runner is gone, those named, and what is past its expiry.
+def sweep_lost(
+    root: Path, registry: Registry, build_ids: Sequence[str] = (), *, check: bool = False
+) -> Mapping[str, Any]:
+    """Sweep builds recorded as running whose runner is gone, those named, and what is past its expiry.
 
     Args:
         root: Goldsmith's home.
@@ -78,7 +80,9 @@ def sweep_lost(root: Path, registry: Registry, build_ids: Sequence[str] = (), *,
     running = {build_id for build_id in recorded if home.is_held(home.build_directory(root, build_id))}
     lost = [build_id for build_id in recorded if build_id not in running]
     if alive := running.intersection(build_ids):
-        raise InputError(f"{min(alive)} still runs", "End it by Ctrl-C where it runs; sweep is for what is left behind.")
+        raise InputError(
+            f"{min(alive)} still runs", "End it by Ctrl-C where it runs; sweep is for what is left behind."
+        )
     output = root / "sweep"
     output.mkdir(parents=True, mode=0o700, exist_ok=True)
     report = sweep(sorted({*lost, *build_ids}), output, expired=True, check=check)

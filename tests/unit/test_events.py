@@ -24,8 +24,17 @@ def follow(*events: dict[str, Any]) -> tuple[Translator, list[Event]]:
 
 def test_phases_and_layers_are_told_once_each() -> None:
     nginx = {"number": 1, "name": "nginx"}
-    _, steps = follow(progress("acquire", 0), progress("provision", 1), progress("provision", 2, nginx), progress("provision", 3, nginx))
-    assert [(step.kind, step.name) for step in steps] == [("phase", "acquire"), ("phase", "provision"), ("layer", "nginx")]
+    _, steps = follow(
+        progress("acquire", 0),
+        progress("provision", 1),
+        progress("provision", 2, nginx),
+        progress("provision", 3, nginx),
+    )
+    assert [(step.kind, step.name) for step in steps] == [
+        ("phase", "acquire"),
+        ("phase", "provision"),
+        ("layer", "nginx"),
+    ]
 
 
 def test_the_seconds_of_a_phase_end_where_the_next_begins() -> None:
@@ -40,12 +49,19 @@ def test_a_failure_names_phase_layer_task_and_reason() -> None:
         happened("playbook_on_task_start", task="Install"),
         happened("runner_on_failed", res={"msg": "no package nginx-lite"}),
     )
-    assert translator.failure == {"phase": "provision", "layer": "nginx", "task": "Install", "message": "no package nginx-lite"}
+    assert translator.failure == {
+        "phase": "provision",
+        "layer": "nginx",
+        "task": "Install",
+        "message": "no package nginx-lite",
+    }
     assert steps[-1].kind == "failure"
 
 
 def test_only_the_first_failure_counts() -> None:
-    translator, steps = follow(happened("runner_on_failed", res={"msg": "first"}), happened("runner_on_failed", res={"msg": "second"}))
+    translator, steps = follow(
+        happened("runner_on_failed", res={"msg": "first"}), happened("runner_on_failed", res={"msg": "second"})
+    )
     assert translator.failure and translator.failure["message"] == "first"
     assert len(steps) == 1
 
@@ -64,8 +80,17 @@ def test_a_pause_is_told_by_its_name() -> None:
     ("result", "expected"),
     [
         ({"msg": "told"}, "told"),
-        ({"msg": "non-zero return code", "cmd": ["false", "-x"], "stderr": "a\nlast"}, "non-zero return code: false -x: last"),
-        ({"msg": "One or more items failed", "results": [{"failed": True, "msg": "a"}, {"msg": "b"}, {"failed": True, "msg": "c"}]}, "a; c"),
+        (
+            {"msg": "non-zero return code", "cmd": ["false", "-x"], "stderr": "a\nlast"},
+            "non-zero return code: false -x: last",
+        ),
+        (
+            {
+                "msg": "One or more items failed",
+                "results": [{"failed": True, "msg": "a"}, {"msg": "b"}, {"failed": True, "msg": "c"}],
+            },
+            "a; c",
+        ),
         ("hidden", "hidden"),
         ({}, ""),
         (None, ""),

@@ -51,7 +51,9 @@ def test_a_private_directory_is_private_in_memory_and_gone_afterwards() -> None:
     assert not directory.exists()
 
 
-def test_secrets_are_refused_where_there_is_no_memory_file_system(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_secrets_are_refused_where_there_is_no_memory_file_system(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(home, "_MEMORY", tmp_path / "missing")
     with pytest.raises(EnvironmentFault, match="in memory"), home.private_directory("b1", secret=True):
         pass
@@ -60,7 +62,10 @@ def test_secrets_are_refused_where_there_is_no_memory_file_system(monkeypatch: p
 
 
 def test_the_directories_of_a_killed_run_are_found_by_its_build() -> None:
-    with home.private_directory("killed-1", secret=False) as left, home.private_directory("alive-1", secret=False) as other:
+    with (
+        home.private_directory("killed-1", secret=False) as left,
+        home.private_directory("alive-1", secret=False) as other,
+    ):
         assert home.remove_private_directories("killed-1") == [left]
         assert not left.exists() and other.exists()
 

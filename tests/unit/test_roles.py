@@ -9,7 +9,12 @@ from goldsmith.roles import SearchPath, find, nearest
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    for role in ("spec/roles/nginx", "shared/roles/nginx", "shared/roles/redis", "c/ansible_collections/acme/web/roles/site"):
+    for role in (
+        "spec/roles/nginx",
+        "shared/roles/nginx",
+        "shared/roles/redis",
+        "c/ansible_collections/acme/web/roles/site",
+    ):
         (tmp_path / role / "tasks").mkdir(parents=True)
     return tmp_path
 
