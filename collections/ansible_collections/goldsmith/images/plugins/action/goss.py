@@ -141,7 +141,7 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core has no type
             report = read_goss_report(answer.stdout)
         except ReportError as error:
             # goss names its files as they are called in the machine for these few seconds.
-            said = re.sub(r"\S*/\.goldsmith-goss\.\w+/files/", f"{root}/", f"{answer.stderr} {answer.stdout}")
+            said = re.sub(r"[^\s\"]*/\.goldsmith-goss\.\w+/files/", f"{root}/", f"{answer.stderr} {answer.stdout}")
             said = shorten(said, 1000)
             raise _goss.GossError(f"goss could not use {source} (exit status {answer.code}): {said}") from error
         results = goss_results(report)
