@@ -14,6 +14,7 @@ from typing import Any, Dict, Optional
 from ansible import constants
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
+
 from ansible_collections.goldsmith.images.plugins.module_utils import _goss
 from ansible_collections.goldsmith.images.plugins.module_utils._test_results import (
     ReportError,

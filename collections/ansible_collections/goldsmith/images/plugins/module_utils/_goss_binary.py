@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional
 
 from ansible.module_utils.urls import open_url
+
 from ansible_collections.goldsmith.images.plugins.module_utils._goss import GossError, inspect_program
 
 VERSION = "0.4.9"

@@ -114,6 +114,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.goldsmith.images.plugins.module_utils import _goss_binary
 from ansible_collections.goldsmith.images.plugins.module_utils._goss import GossError, inspect_program
 

@@ -149,6 +149,7 @@ from pathlib import Path
 from typing import Any, Dict, NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.goldsmith.images.plugins.module_utils._junit import Report, read_junit
 from ansible_collections.goldsmith.images.plugins.module_utils._test_results import (
     ReportError,
