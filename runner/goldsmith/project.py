@@ -207,12 +207,12 @@ def _bring_tasks(number: int, tasks: Path, brought: dict[str, Path]) -> str:
 
 
 def _test(test: Mapping[str, Any], brought: dict[str, Path]) -> dict[str, Any]:
-    """Return a test whose files are the project's."""
+    """Return a test whose files are the project's; the variables of a boot test go where its goss file is."""
+    variables = {"vars": test["vars"]} if test.get("vars") else {}
     if "boot" in test:
-        return {"boot": _test(test["boot"], brought)}
-    return {
-        key: _bring_test(Path(value), brought) if key in {"goss", "testinfra"} else value for key, value in test.items()
-    }
+        return {"boot": _test(test["boot"], brought) | variables}
+    files = {key: _bring_test(Path(test[key]), brought) for key in ("goss", "testinfra") if key in test}
+    return files | variables
 
 
 def _bring_test(path: Path, brought: dict[str, Path]) -> str:
