@@ -83,3 +83,12 @@ def connect(docker_host: str | None, timeout: int) -> Any:
             f"no Docker engine answers at {where}: {error}. Start it, or name another one by DOCKER_HOST."
         ) from error
     return client
+
+
+def patient(client: Any) -> None:
+    """Let the client wait up to an hour for each answer.
+
+    An engine is silent while it commits, saves or loads an image, for as long as the image is large; the option
+    ``timeout`` is about engines that do not answer at all.
+    """
+    client.api.timeout = max(client.api.timeout or 0, 3600)
