@@ -24,6 +24,7 @@ attributes:
     description: A binary has no diff.
   idempotent:
     support: full
+    description: Reports a change only when it has fetched a binary.
 options:
   path:
     description:

@@ -138,18 +138,13 @@ msg:
   type: str
 """
 
-import contextlib
-import json
-import os
-import signal
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
-from typing import Any, Dict, NamedTuple
+from typing import Any, Dict
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.goldsmith.images.plugins.module_utils import _testinfra
 from ansible_collections.goldsmith.images.plugins.module_utils._junit import Report, read_junit
 from ansible_collections.goldsmith.images.plugins.module_utils._test_results import (
     ReportError,
@@ -158,70 +153,33 @@ from ansible_collections.goldsmith.images.plugins.module_utils._test_results imp
     summarize,
 )
 
-HIDDEN = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS")
-"""Environment variables that would change what is run."""
-PASSED, FAILED, NO_TESTS = 0, 1, 5
-"""pytest's exit codes."""
-MISSING, SILENT = 90, 91
-"""The runner's exit codes: a package is missing; the machine does not answer."""
-
-# The connection may hold a password, so it comes by standard input, as other users can read a command line. testinfra
-# takes a machine that does not answer for one that has nothing, so it is asked first.
-RUNNER = f"""
-import json, sys
-options = json.load(sys.stdin)
-try:
-    import pytest, testinfra
-except ImportError as error:
-    sys.exit(print(error.name) or {MISSING})
-try:
-    answer = testinfra.get_host(options["connection"], **options["backend"]).run("true")
-    said = answer.stderr.strip() or f"exit status {{answer.rc}}"
-except Exception as error:
-    answer, said = None, f"{{type(error).__name__}}: {{error}}"
-if answer is None or answer.rc:
-    sys.exit(print(said) or {SILENT})
-sys.exit(pytest.main(options["arguments"]))
-"""
-
-
-class TestinfraError(Exception):
-    """The tests could not be run, in words for the user."""
-
-
-class Outcome(NamedTuple):
-    """How pytest ended: its exit code, what it printed, and its report in XML (empty: none)."""
-
-    code: int
-    output: str
-    report: str
-
 
 class Testinfra:
-    """A run of pytest that knows nothing but the tests and the machine."""
+    """A run of tests against one machine."""
 
     def __init__(self, params: Dict[str, Any]) -> None:
-        self.paths = [Path(path).resolve() for path in params["paths"]]
-        self.connection: str = params["connection"]
         self.python: str = params["python"] or sys.executable
         self.timeout: int = params["timeout"]
-        self.backend = {"sudo": params["sudo"]}
-        self.backend.update({key: params[key] for key in ("ssh_config", "ssh_identity_file") if params[key]})
+        self.machine = _testinfra.Machine(
+            params["connection"], params["sudo"], params["ssh_config"], params["ssh_identity_file"]
+        )
+        self.paths = [Path(path).resolve() for path in params["paths"]]
+        self.names = ", ".join(path.name for path in self.paths)
 
     def result(self) -> Dict[str, Any]:
         """Return the module's result.
 
         Raises:
             TestinfraError: The tests could not be run.
+            ReportError: pytest's report cannot be read.
         """
         missing = [str(path) for path in self.paths if not path.exists()]
         if missing or not self.paths:
-            raise TestinfraError(f"there are no tests at {', '.join(missing) or 'no path'}.")
-        names = ", ".join(path.name for path in self.paths)
-        report = self._report(self._run(), names)
+            raise _testinfra.TestinfraError(f"there are no tests at {', '.join(missing) or 'no path'}.")
+        report = self._report(_testinfra.run(self.python, self.paths, self.machine, self.timeout))
         summary = summarize(report.results, report.duration)
-        message = describe_failures(report.results, f"testinfra tests of {names}")
-        counted = f"{summary['passed']} of {summary['total']} testinfra tests of {names} passed"
+        message = describe_failures(report.results, f"testinfra tests of {self.names}")
+        counted = f"{summary['passed']} of {summary['total']} testinfra tests of {self.names} passed"
         return {
             "changed": False,
             "failed": bool(message),
@@ -230,67 +188,27 @@ class Testinfra:
             "summary": summary,
         }
 
-    def _report(self, outcome: Outcome, names: str) -> Report:
-        if outcome.code == MISSING:
-            package = {"testinfra": "pytest-testinfra"}.get(outcome.output.strip(), outcome.output.strip())
-            raise TestinfraError(
+    def _report(self, outcome: _testinfra.Outcome) -> Report:
+        said = shorten(outcome.output, 1500)
+        if outcome.code == _testinfra.MISSING:
+            package = {"testinfra": "pytest-testinfra"}.get(said, said)
+            reason = (
                 f"{self.python} has no {package}, which testinfra tests need. Install it there "
                 f"({self.python} -m pip install {package}), or name another Python by the option python."
             )
-        if outcome.code == SILENT:
-            raise TestinfraError(f"the machine {self.connection} does not answer: {shorten(outcome.output, 1000)}")
-        if outcome.code == NO_TESTS:
-            raise TestinfraError(f"there are no tests in {names}: pytest takes functions test_* of files test_*.py.")
-        if not outcome.report:
-            raise TestinfraError(f"pytest did not run (exit status {outcome.code}): {shorten(outcome.output, 1500)}")
-        report = read_junit(outcome.report, "testinfra", self.connection)
-        if report.broken:
-            raise TestinfraError(f"the tests in {names} cannot be loaded: {'; '.join(report.broken)}")
-        if outcome.code not in {PASSED, FAILED}:
-            raise TestinfraError(f"pytest broke off (exit status {outcome.code}): {shorten(outcome.output, 1500)}")
-        return report
-
-    def _run(self) -> Outcome:
-        root = os.path.commonpath([path if path.is_dir() else path.parent for path in self.paths])
-        environment = {key: value for key, value in os.environ.items() if key not in HIDDEN}
-        environment.update(PYTHONDONTWRITEBYTECODE="1", PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
-        with tempfile.TemporaryDirectory(prefix="goldsmith-testinfra-") as name:
-            folder = Path(name)
-            report = folder / "report.xml"
-            (folder / "pytest.ini").write_text("[pytest]\njunit_family = xunit1\n", "utf-8")
-            arguments = ["-c", str(folder / "pytest.ini"), "--rootdir", root, "--confcutdir", root]
-            arguments += ["-p", "testinfra.plugin", "-p", "no:cacheprovider", "--quiet", "--no-header"]
-            arguments += ["--basetemp", str(folder / "tmp"), f"--junit-xml={report}", f"--hosts={self.connection}"]
-            arguments += [f"--{key.replace('_', '-')}={value}" for key, value in self.backend.items() if key != "sudo"]
-            arguments += [*(["--sudo"] if self.backend["sudo"] else []), "--", *map(str, self.paths)]
-            options = {"connection": self.connection, "backend": self.backend, "arguments": arguments}
-            try:
-                with subprocess.Popen(
-                    [self.python, "-c", RUNNER],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
-                    env=environment,
-                    cwd=root,
-                    text=True,
-                    errors="replace",
-                    start_new_session=True,
-                ) as process:
-                    output = self._wait(process, json.dumps(options))
-            except OSError as error:
-                raise TestinfraError(f"{self.python} cannot be run: {error}") from error
-            return Outcome(process.returncode, output, report.read_text("utf-8") if report.is_file() else "")
-
-    def _wait(self, process: subprocess.Popen[str], options: str) -> str:
-        try:
-            return process.communicate(options, timeout=self.timeout)[0]
-        except subprocess.TimeoutExpired as error:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-            raise TestinfraError(
-                f"the tests did not end within {self.timeout} seconds and were stopped. Raise the option timeout."
-            ) from error
+        elif outcome.code == _testinfra.SILENT:
+            reason = f"the machine {self.machine.connection} does not answer: {said}"
+        elif outcome.code == _testinfra.NO_TESTS:
+            reason = f"there are no tests in {self.names}: pytest takes functions test_* of files test_*.py."
+        elif not outcome.report:
+            reason = f"pytest did not run (exit status {outcome.code}): {said}"
+        else:
+            report = read_junit(outcome.report, "testinfra", self.machine.connection)
+            if not report.broken and outcome.code in {_testinfra.PASSED, _testinfra.FAILED}:
+                return report
+            broken = "; ".join(report.broken) or f"pytest broke off (exit status {outcome.code}): {said}"
+            reason = f"the tests in {self.names} cannot be run: {broken}"
+        raise _testinfra.TestinfraError(reason)
 
 
 def main() -> None:
@@ -308,7 +226,7 @@ def main() -> None:
     )
     try:
         result = Testinfra(module.params).result()
-    except (TestinfraError, ReportError) as error:
+    except (_testinfra.TestinfraError, ReportError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)
 
