@@ -1,0 +1,193 @@
+# Copyright (c) 2026 Goldsmith contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Debian archives: which ones a release is made from, and the signed index that says what state they are in."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from typing import Iterable
+from urllib.error import HTTPError, URLError
+
+from ansible.module_utils.urls import ConnectionError as UrlConnectionError
+from ansible.module_utils.urls import SSLValidationError, open_url
+from ansible_collections.goldsmith.images.plugins.module_utils._docker import Fault
+
+ROLLING = frozenset({"sid", "unstable", "experimental", "rc-buggy"})
+"""Suites that have neither updates nor security updates of their own."""
+
+ATTEMPTS = 4
+_TARGETS = "$(SITE)|$(RELEASE)|$(ORIGIN)|$(LABEL)"
+_LINE = re.compile(r"^deb\s+(?:\[[^]]*\]\s+)?(?P<uri>\S+)\s+(?P<suite>\S+)(?P<components>(?:\s+\S+)*)\s*$")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A line of ``sources.list``.
+
+    Attributes:
+        line: The whole line.
+        required: Without it there is no image; one that is not required is left out where the archive lacks it.
+    """
+
+    line: str
+    required: bool = True
+
+    @property
+    def inrelease(self) -> str:
+        """URL of the signed index.
+
+        Raises:
+            Fault: The line is not one of an archive over HTTP.
+        """
+        match = _LINE.match(self.line)
+        if not match or not re.match(r"https?://", match["uri"]):
+            raise Fault(
+                f"the mirror {self.line!r} is not understood: give a URL that starts with http:// or https://, or a "
+                f"whole line such as 'deb http://archive.example/debian bookworm main'."
+            )
+        uri, suite = match["uri"].rstrip("/"), match["suite"]
+        return f"{uri}/{suite.strip('/')}/InRelease" if suite.endswith("/") else f"{uri}/dists/{suite}/InRelease"
+
+
+@dataclass(frozen=True)
+class Index:
+    """A signed index: where it is, its digest, and when the archive was last changed."""
+
+    url: str
+    sha256: str
+    date: datetime
+
+
+def sources_from_mirrors(mirrors: Iterable[str], suite: str, components: Iterable[str]) -> list[Source]:
+    """Return the sources that a user's mirrors mean.
+
+    A whole line stands for itself. A URL with a path part that ends in ``security`` serves the suite's security
+    updates, any other the suite and its updates.
+    """
+    sources = []
+    for mirror in mirrors:
+        if mirror.startswith("deb "):
+            sources.append(Source(mirror.strip()))
+        elif re.search(r"security(/|$)", mirror):
+            sources.extend(_sources("", mirror, suite, components))
+        else:
+            sources.extend(_sources(mirror, "", suite, components))
+    return sources
+
+
+def sources_from_host(suite: str, components: Iterable[str]) -> list[Source]:
+    """Return the sources of this system's own APT configuration, with another suite; empty if it names no Debian one."""
+    main, security = archives(_index_targets() or _index_targets("--no-release-info"))
+    return _sources(main, security, suite, components) if main and (security or suite in ROLLING) else []
+
+
+def _sources(main: str, security: str, suite: str, components: Iterable[str]) -> list[Source]:
+    parts = " ".join(components)
+    sources = []
+    if main:
+        sources.append(Source(f"deb {main} {suite} {parts}"))
+        if suite not in ROLLING:
+            sources.append(Source(f"deb {main} {suite}-updates {parts}", required=False))
+    if security and suite not in ROLLING:
+        sources.append(Source(f"deb {security} {suite}-security {parts}"))
+    return sources
+
+
+def _index_targets(*options: str) -> list[str]:
+    command = ["apt-get", "indextargets", *options, "--format", _TARGETS, "Created-By: Packages"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return done.stdout.splitlines() if done.returncode == 0 else []
+
+
+def archives(targets: Iterable[str]) -> tuple[str, str]:
+    """Return the URLs of Debian's archive and of its security archive, each empty if not found.
+
+    Args:
+        targets: Lines of ``site|release|origin|label`` as APT lists its indexes; origin and label are not known before
+            the first update and then stand there as APT's own placeholders.
+    """
+    main = security = ""
+    for target in targets:
+        site, release, origin, label = (target.split("|") + [""] * 4)[:4]
+        site = site.rstrip("/")
+        known = not origin.startswith("$(")
+        debian = origin == "Debian" if known else re.search(r"/debian(-security)?$", site)
+        if not debian or not re.match(r"https?://", site):
+            continue
+        if label == "Debian-Security" or release.endswith("-security"):
+            security = security or site
+        elif not label.endswith("Backports") and not release.endswith(("-backports", "-backports-sloppy")):
+            main = main or site
+    return main, security
+
+
+def proxies() -> dict[str, str]:
+    """Return APT's own proxies as environment variables, which mmdebstrap and Python use alike."""
+    keys = ["http_proxy", "Acquire::http::Proxy", "https_proxy", "Acquire::https::Proxy"]
+    try:
+        done = subprocess.run(["apt-config", "shell", *keys], capture_output=True, text=True, check=False, timeout=30)
+    except (OSError, subprocess.TimeoutExpired):
+        return {}
+    found = dict(re.findall(r"^(https?_proxy)='([^']+)'$", done.stdout, re.MULTILINE))
+    return {key: value for key, value in found.items() if value != "DIRECT" and key not in os.environ}
+
+
+def indexes(sources: list[Source], timeout: float) -> tuple[list[Source], list[Index]]:
+    """Fetch the sources' signed indexes, side by side.
+
+    Returns:
+        The sources that exist, and their indexes.
+
+    Raises:
+        Fault: One cannot be fetched.
+    """
+    urls = [source.inrelease for source in sources]
+    with ThreadPoolExecutor(max_workers=len(urls) or 1) as pool:
+        fetched = list(pool.map(lambda source: _fetch(source, timeout), sources))
+    there = [(source, url, text) for source, url, text in zip(sources, urls, fetched) if text is not None]
+    found = {url: Index(url, hashlib.sha256(text).hexdigest(), _date(text, url)) for _source, url, text in there}
+    return [source for source, _url, _text in there], list(found.values())
+
+
+def _fetch(source: Source, timeout: float) -> bytes | None:
+    url = source.inrelease
+    for attempt in range(ATTEMPTS):
+        try:
+            with open_url(url, timeout=timeout, http_agent="goldsmith") as response:
+                content: bytes = response.read()
+                return content
+        except HTTPError as error:
+            if error.code in (404, 410) and not source.required:
+                return None
+            if error.code < 500 and error.code not in (408, 429):
+                raise Fault(f"{url} answers {error.code} {error.reason}. {_ADVICE}") from error
+            reason = f"{error.code} {error.reason}"
+        except (SSLValidationError, ValueError) as error:
+            raise Fault(f"{url} cannot be fetched: {error}") from error
+        except (URLError, UrlConnectionError, OSError) as error:
+            reason = str(getattr(error, "reason", error))
+        if attempt + 1 < ATTEMPTS:
+            time.sleep(0.5 * 2**attempt)
+    raise Fault(f"{url} cannot be fetched, tried {ATTEMPTS} times: {reason}. {_ADVICE}")
+
+
+_ADVICE = "Does the suite exist there? Is the network up? Another archive can be named by `mirror`."
+
+
+def _date(text: bytes, url: str) -> datetime:
+    match = re.search(rb"^Date: (.+)$", text[:4096], re.MULTILINE)
+    if not match:
+        raise Fault(f"{url} is not a signed index of a Debian archive; is something in between, such as a login page?")
+    return parsedate_to_datetime(match[1].decode()).replace(tzinfo=timezone.utc)

@@ -1,0 +1,188 @@
+# Copyright (c) 2026 Goldsmith contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where an image's operating system comes from, resolved to an immutable image in the engine."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Mapping, cast
+
+from ansible_collections.goldsmith.images.plugins.module_utils._archive import image_archive
+from ansible_collections.goldsmith.images.plugins.module_utils._debootstrap import Recipe, built, cache_folder
+from ansible_collections.goldsmith.images.plugins.module_utils._docker import LABEL_ROLE, LABEL_SOURCE, Fault
+from ansible_collections.goldsmith.images.plugins.module_utils._locks import exclusive
+
+try:
+    from docker.errors import APIError, ImageNotFound
+    from docker.utils import parse_repository_tag
+except ImportError:
+    pass  # `_docker.run` tells the user.
+
+_ID = re.compile(r"^(sha256:)?[0-9a-f]{64}$")
+_LOADED = re.compile(r"Loaded image(?: ID)?: (\S+)")
+
+_REFUSALS = (
+    (
+        r"unauthorized|authentication required|no basic auth|denied|forbidden|incorrect username or password|401|403",
+        "the registry refuses {name}: {reason}\nIs the name right? Log in to {registry} on this machine (docker login), "
+        "with an account that may read it.",
+    ),
+    (
+        r"no matching manifest|does not match the specified platform|no match for platform",
+        "{name} is not there for the platform {platform}: {reason}\nChoose a platform that the image is built for.",
+    ),
+    (
+        r"manifest unknown|not found|name unknown|no such image",
+        "there is no image {name}: {reason}\nCheck its name and tag.",
+    ),
+    (
+        r"invalid reference|invalid repository name|repository name must",
+        "{name!r} is not the name of an image: {reason}",
+    ),
+    (
+        r"dial tcp|no such host|connection refused|timeout|timed out|deadline|EOF|x509|tls|no route to host"
+        r"|server gave HTTP response|network is unreachable|request canceled|connection reset",
+        "the registry {registry} of {name} cannot be reached: {reason}\nIs the network up, and a proxy needed "
+        "(the engine's own setting)? An image that is in the engine already is used with `pull: missing` or `never`.",
+    ),
+)
+"""What engines and registries say, and what it means to the user; the first that fits counts."""
+
+
+def describe(image: Mapping[str, Any], reference: str, kind: str) -> dict[str, Any]:
+    """Return an image of the engine as a module returns it."""
+    digests = image.get("RepoDigests") or []
+    same_repository = [one for one in digests if one.partition("@")[0] == _repository(reference)]
+    return {
+        "id": image["Id"],
+        "digest": next(iter(same_repository or digests), None),
+        "reference": reference,
+        "kind": kind,
+        "architecture": image.get("Architecture") or "",
+        "os": image.get("Os") or "",
+        "config": image.get("Config") or {},
+        "layers": (image.get("RootFS") or {}).get("Layers") or [],
+        "size": image.get("Size") or 0,
+        "created": image.get("Created") or "",
+    }
+
+
+def _repository(reference: str) -> str:
+    return str(parse_repository_tag(reference)[0])
+
+
+def local(client: Any, reference: str) -> dict[str, Any] | None:
+    """Return what the engine knows of an image by name or (short) id, or None."""
+    try:
+        return cast("dict[str, Any]", client.api.inspect_image(reference))
+    except ImageNotFound:
+        return None
+    except APIError as error:
+        raise Fault(f"{reference!r} is not the name of an image: {error.explanation or error}") from error
+
+
+def is_id(image: Mapping[str, Any], reference: str) -> bool:
+    """Tell whether an image was found by its id, not by a name."""
+    return bool(image["Id"].startswith(reference) or image["Id"].partition(":")[2].startswith(reference))
+
+
+def fits(image: Mapping[str, Any], platform: str | None) -> bool:
+    """Tell whether an image is of a platform, such as ``linux/arm/v7``; None fits all."""
+    if not platform:
+        return True
+    wanted = platform.split("/")
+    if len(wanted) == 1:
+        return platform in (image.get("Os"), image.get("Architecture"))
+    found = [image.get("Os"), image.get("Architecture"), image.get("Variant") or ""]
+    return wanted == found[: len(wanted)]
+
+
+def must_pull(found: Mapping[str, Any] | None, name: str, policy: str, platform: str | None) -> bool:
+    """Tell whether the registry must be asked for an image.
+
+    Raises:
+        Fault: It must be asked but may not.
+    """
+    usable = found is not None and fits(found, platform)
+    if usable and (policy != "always" or (found is not None and is_id(found, name))):
+        return False
+    if _ID.match(name):
+        raise Fault(
+            f"there is no image with the id {name} in this engine"
+            + (f" for the platform {platform}" if found else "")
+            + ". An id cannot be pulled: give a name, or build the image here first."
+        )
+    if policy == "never":
+        raise Fault(
+            f"the image {name} is "
+            + (f"in this engine, but not for the platform {platform}" if found else "not in this engine")
+            + f", and `pull: never` forbids to ask a registry. Pull it (docker pull {name}) or set `pull: missing`."
+        )
+    return True
+
+
+def pull(client: Any, name: str, platform: str | None) -> dict[str, Any]:
+    """Pull an image with the credentials of the Docker configuration.
+
+    Raises:
+        Fault: The registry does not give it.
+    """
+    repository, tag = parse_repository_tag(name)
+    try:
+        events = client.api.pull(repository, tag=tag or "latest", stream=True, decode=True, platform=platform)
+        errors = [event["error"] for event in events if event.get("error")]
+    except APIError as error:
+        raise _refusal(name, str(error.explanation or error), platform) from error
+    if errors:
+        raise _refusal(name, errors[-1], platform)
+    found = local(client, name)
+    if found is None:
+        raise Fault(f"{name} was pulled, but is not in the engine; did somebody remove it at the same moment?")
+    if not fits(found, platform):
+        got = "/".join(filter(None, (found["Os"], found["Architecture"], found.get("Variant"))))
+        raise Fault(f"the registry has {name} for {got} only, not for {platform}.")
+    return found
+
+
+def _refusal(name: str, reason: str, platform: str | None) -> Fault:
+    first = _repository(name).partition("/")[0]
+    registry = first if re.search(r"[.:]|^localhost$", first) else "docker.io"
+    for pattern, message in _REFUSALS:
+        if re.search(pattern, reason, re.IGNORECASE):
+            return Fault(message.format(name=name, reason=reason, registry=registry, platform=platform))
+    return Fault(f"{name} cannot be pulled from {registry}: {reason}")
+
+
+def base(client: Any, recipe: Recipe) -> dict[str, Any] | None:
+    """Return the base made by this recipe before, or None."""
+    labels = [f"{LABEL_SOURCE}={recipe.key}", f"{LABEL_ROLE}=base"]
+    found = client.api.images(filters={"label": labels})
+    return local(client, found[0]["Id"]) if found else None
+
+
+def make_base(client: Any, recipe: Recipe) -> tuple[dict[str, Any], bool]:
+    """Make a base, unless another process has made it meanwhile, and tag it.
+
+    Returns:
+        The image, and whether this call made it.
+
+    Raises:
+        Fault: It cannot be made, or the engine does not take it.
+    """
+    with exclusive(cache_folder() / f"base-{recipe.key}.lock"):
+        found = base(client, recipe)
+        if found is not None:
+            return found, False
+        with built(recipe) as (tar, digest):
+            archive = image_archive(recipe.document(digest), [tar])
+            items = list(client.api.load_image(archive, quiet=True))
+        errors = [item["error"] for item in items if item.get("error")]
+        names = [match[1] for item in items if (match := _LOADED.search(item.get("stream") or ""))]
+        if errors or not names:
+            raise Fault(f"the engine did not take the base: {'; '.join(errors) or 'it names no image'}. See its log.")
+        client.api.tag(names[-1], *recipe.reference.split(":"), force=True)
+        image = local(client, recipe.reference)
+        if image is None:
+            raise Fault(f"{recipe.reference} was made, but is gone; did somebody remove it at the same moment?")
+        return image, True
