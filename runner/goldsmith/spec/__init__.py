@@ -3,7 +3,27 @@
 from __future__ import annotations
 
 from goldsmith.spec.builds import Build, builds
+from goldsmith.spec.fingerprint import fingerprint
 from goldsmith.spec.load import LoadedSpec, load
+from goldsmith.spec.mask import Mask
 from goldsmith.spec.models import Boot, Layer, Secret, Spec, Test, spec_model
+from goldsmith.spec.schema import json_schema
+from goldsmith.spec.secrets import lookups, resolve
 
-__all__ = ["Boot", "Build", "Layer", "LoadedSpec", "Secret", "Spec", "Test", "builds", "load", "spec_model"]
+__all__ = [
+    "Boot",
+    "Build",
+    "Layer",
+    "LoadedSpec",
+    "Mask",
+    "Secret",
+    "Spec",
+    "Test",
+    "builds",
+    "fingerprint",
+    "json_schema",
+    "load",
+    "lookups",
+    "resolve",
+    "spec_model",
+]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue
 
 from goldsmith.errors import InputError, Problem
 from goldsmith.spec.load import PLACEHOLDER_VERSION, LoadedSpec
@@ -20,7 +20,7 @@ class Build:
     """One platform of a spec for one target.
 
     Attributes:
-        spec: The spec.
+        loaded: The spec.
         platform: Name of the platform.
         target: The target.
         source: Where the operating system comes from: the target's `source` model.
@@ -28,7 +28,7 @@ class Build:
         tests: The tests as this build sees them.
     """
 
-    spec: LoadedSpec
+    loaded: LoadedSpec
     platform: str
     target: Target
     source: BaseModel
@@ -38,7 +38,12 @@ class Build:
     @property
     def label(self) -> str:
         """What users call the build: ``name/platform/target``."""
-        return f"{self.spec.spec.name}/{self.platform}/{self.target.name}"
+        return f"{self.loaded.spec.name}/{self.platform}/{self.target.name}"
+
+    @property
+    def parameters(self) -> dict[str, JsonValue]:
+        """The parameters, which Ansible gets as variables."""
+        return self.loaded.spec.parameters
 
     def options(self, version: str) -> BaseModel:
         """Return the target's options, rendered for a version.
@@ -50,7 +55,7 @@ class Build:
             InputError: With this version they are not valid.
         """
         problems: list[Problem] = []
-        node = self.spec.source.options(self.platform, self.target.name, version, problems)
+        node = self.loaded.source.options(self.platform, self.target.name, version, problems)
         options = validated(self.target.options, node, problems) if not problems else None
         if options is None:
             raise InputError(problems=problems)

@@ -60,6 +60,12 @@ def _tests(node: Node, problems: list[Problem]) -> Iterator[tuple[str, Node]]:
 
 def _secret(secret: Node, problems: list[Problem]) -> Node:
     changes = dict(_absolute(secret, ("vault",), os.path.isfile, "vault file", problems))
+    command = secret.get("command")
+    program = secret.get("command", 0)
+    if command and program and isinstance(program.value, str) and "/" in program.value:
+        words = Node({"command": program}, program.mark)
+        ((_, path),) = _absolute(words, ("command",), os.path.isfile, "command", problems)
+        changes["command"] = command.having([path, *command.value[1:]])
     return secret.merged(changes) if changes else secret
 
 

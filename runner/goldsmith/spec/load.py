@@ -10,6 +10,7 @@ from types import MappingProxyType
 from goldsmith.errors import InputError, Problem
 from goldsmith.spec.inherit import read
 from goldsmith.spec.models import Spec, spec_model
+from goldsmith.spec.node import Steps
 from goldsmith.spec.parameters import overridden, resolve
 from goldsmith.spec.view import Source, validated
 from goldsmith.targets import Target, installed
@@ -38,6 +39,19 @@ class LoadedSpec:
     files: tuple[Path, ...]
     overrides: Mapping[str, str]
     source: Source = field(repr=False, compare=False)
+
+    def problem(self, steps: Steps, message: str, hint: str = "") -> Problem:
+        """Return a problem with a value of the spec, at its place in the file it came from.
+
+        Args:
+            steps: Way to the value, such as ``("layers", 0, "role")``.
+            message: What is wrong with it.
+            hint: What to do about it.
+        """
+        tree = self.source.tree
+        ways = (steps[:length] for length in range(len(steps), 0, -1))
+        node = next((node for way in ways if (node := tree.get(*way)) is not None), tree)
+        return Problem(str(node.mark.file), node.mark.line, node.mark.column, message, node.plain(), hint)
 
 
 def load(

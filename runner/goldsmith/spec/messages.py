@@ -122,10 +122,8 @@ def _one(finding: _Finding, schema: _Schema) -> Problem:
             message = f"{name} takes {_EXPECTED[kind]}, not {_shown(finding)}"
         case "literal_error" | "enum":
             choices = [choice.strip(" '") for choice in str(context["expected"]).replace(" or ", ", ").split(",")]
-            message, advice = (
-                f"{name} cannot be {_shown(finding)}",
-                hint(str(finding.details["input"]), choices, "one of"),
-            )
+            message = f"{name} cannot be {_shown(finding)}"
+            advice = hint(str(finding.details["input"]), choices, "one of")
         case "string_pattern_mismatch":
             message, advice = _pattern(finding, name)
         case "too_short" if context.get("actual_length") == 0:

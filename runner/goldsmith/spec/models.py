@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from pydantic import BaseModel as PydanticModel
 from pydantic import BeforeValidator, ConfigDict, Field, JsonValue, SerializeAsAny, create_model, model_validator
@@ -30,9 +30,10 @@ class Layer(Model):
     role: str | None = Field(None, description="Role: its name, its collection's name for it, or a path.")
     tasks: str | None = Field(None, description="File of Ansible tasks.")
     name: str | None = Field(None, description="What progress and errors call the layer.")
-    vars: Annotated[dict[Identifier, JsonValue], BeforeValidator(_nothing_is_empty)] = Field(
-        {}, description="Variables of the layer; Ansible resolves them, and knows the spec's parameters."
-    )
+    vars: Annotated[
+        dict[Identifier, JsonValue],
+        BeforeValidator(_nothing_is_empty, json_schema_input_type=dict[Identifier, JsonValue] | None),
+    ] = Field({}, description="Variables of the layer; Ansible resolves them, and knows the spec's parameters.")
 
     @model_validator(mode="after")
     def _one_kind(self) -> Layer:
@@ -61,9 +62,10 @@ class Test(Model):
     goss: str | None = Field(None, description="goss file, run in the machine before it is captured.")
     testinfra: str | None = Field(None, description="File or folder of testinfra tests, run before capture.")
     boot: Boot | None = Field(None, description="Tests of a fresh machine from the image.")
-    vars: Annotated[dict[str, JsonValue], BeforeValidator(_nothing_is_empty)] = Field(
-        {}, description="Variables for goss."
-    )
+    vars: Annotated[
+        dict[str, JsonValue],
+        BeforeValidator(_nothing_is_empty, json_schema_input_type=dict[str, JsonValue] | None),
+    ] = Field({}, description="Variables for goss.")
 
     @model_validator(mode="after")
     def _one_kind(self) -> Test:
@@ -92,10 +94,9 @@ class Secret(Model):
 
 
 class Spec(Model):
-    """A golden image: what it is made from, what is done to it, how it is tested, and what it becomes.
+    """A golden image: what it is made from, what is done to it, how it is tested, and what it becomes."""
 
-    `spec_model` derives from it the model that knows the installed targets.
-    """
+    # `spec_model` derives the model that knows the sources and options of the targets.
 
     name: Name = Field(description="Name of the image.")
     description: str = Field("", description="What the image is for, in a line.")
@@ -145,9 +146,12 @@ def _spec_model(targets: tuple[tuple[str, Target], ...]) -> type[Spec]:
 
 def _closed(name: str, models: Mapping[str, type[PydanticModel]]) -> type[Any]:
     """Return the type of a dict that has a model per key, each key optional and no other allowed."""
-    fields = {key: Annotated[model, BeforeValidator(_nothing_is_empty)] for key, model in models.items()}
+    fields = {
+        key: Annotated[model, BeforeValidator(_nothing_is_empty, json_schema_input_type=model | None)]
+        for key, model in models.items()
+    }
     # Made by call, since its keys are known only when the program runs; so no type checker can know it.
     make: Any = TypedDict
     kind: Any = make(name, fields, total=False)
     kind.__pydantic_config__ = ConfigDict(extra="forbid")
-    return kind
+    return cast("type[Any]", kind)

@@ -83,9 +83,7 @@ def names(tree: Node, parameters: Mapping[str, Node]) -> Names:
     """Return the names that are the same for every build: the parameters and the spec's name."""
     secrets = tree.get("secrets")
     unusable: dict[str, str] = {
-        str(
-            name
-        ): "a secret never goes into the spec's own values; Ansible knows it by this name in roles and under 'vars'"
+        str(name): "secrets never go into a spec's own values; Ansible knows them by name in roles and under 'vars'"
         for name, _ in (secrets.children() if secrets else ())
     }
     known: dict[str, Any] = {name: node.plain() for name, node in parameters.items()}

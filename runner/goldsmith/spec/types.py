@@ -35,11 +35,14 @@ def _duration(value: Any) -> Any:
     return value
 
 
+_DurationText = Annotated[str, Field(pattern=_DURATION.pattern)]
+
 Name = Annotated[str, Field(pattern=NAME, max_length=63)]
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 """Name of an Ansible variable."""
-Scalar = Annotated[str, BeforeValidator(_scalar)]
+Scalar = Annotated[str, BeforeValidator(_scalar, json_schema_input_type=str | int | float | bool)]
+"""Text; a number or a boolean is taken as it was written."""
 StringMap = dict[str, Scalar]
 Command = list[Scalar] | str
-Duration = Annotated[float, BeforeValidator(_duration), Field(ge=0)]
+Duration = Annotated[float, Field(ge=0), BeforeValidator(_duration, json_schema_input_type=float | _DurationText)]
 """Seconds, written as a number or as ``90s``, ``10m``, ``6h``, ``180d``."""
