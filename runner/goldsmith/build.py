@@ -18,13 +18,13 @@ from goldsmith import home, project, roles
 from goldsmith.errors import GoldsmithError, InputError
 from goldsmith.events import Event
 from goldsmith.evidence import manifest
-from goldsmith.plan import Parent, Plan, fingerprint, parent_name, plan
+from goldsmith.plan import Parent, Plan, parent_name, plan
 from goldsmith.progress import Reporter
 from goldsmith.registry import Registry, Version
 from goldsmith.result import BuildResult, Failure
 from goldsmith.revision import revision
 from goldsmith.run import Outcome, Run, run
-from goldsmith.spec import Build, LoadedSpec, Mask, lookups, resolve
+from goldsmith.spec import Build, LoadedSpec, Mask, fingerprint, lookups, resolve
 from goldsmith.sweep import sweep
 
 RESULT = "result.json"
@@ -75,7 +75,7 @@ def planned(build: Build, version: str, registry: Registry, require_parent: bool
     Raises:
         InputError: A role does not exist, or there is no image yet of the spec named by ``from``.
     """
-    directory = build.spec.directory
+    directory = build.loaded.directory
     search = roles.SearchPath.of(directory)
     return plan(
         build,
@@ -93,7 +93,7 @@ def tools() -> dict[str, str]:
 
 def assembled(planned_build: Plan, *, debug: bool = False) -> project.Project:
     """Return the Ansible project of a plan."""
-    loaded = planned_build.build.spec
+    loaded = planned_build.build.loaded
     return project.assemble(planned_build, lookups(loaded.spec), revision(loaded.directory), debug)
 
 
@@ -132,9 +132,9 @@ class BuildRun:
             planned(build, "0", self.registry, require_parent=build.label not in among)
         for target in {build.target.name: build.target for build in builds}.values():
             target.require()
-        secrets = {build.spec.spec.name: resolve(build.spec.spec) for build in builds}
+        secrets = {build.loaded.spec.name: resolve(build.loaded.spec) for build in builds}
         for build in builds:
-            self._version(build.spec)
+            self._version(build.loaded)
         done: dict[str, Done] = {}
         running: dict[Future[Done], str] = {}
         with ThreadPoolExecutor(max_workers=self.options.jobs, thread_name_prefix="build") as pool:
@@ -143,7 +143,7 @@ class BuildRun:
                     if parent is None or parent in done:
                         del waiting[label]
                         base = done[parent] if parent else None
-                        running[pool.submit(self._build, build, secrets[build.spec.spec.name], base)] = label
+                        running[pool.submit(self._build, build, secrets[build.loaded.spec.name], base)] = label
                 finished, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in finished:
                     done[running.pop(future)] = future.result()
@@ -159,7 +159,7 @@ class BuildRun:
     def _build(self, build: Build, secrets: Mapping[str, str], base: Done | None) -> Done:
         """Run one build from its plan to its record."""
         build_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{random.token_hex(4)}"
-        recorded = self._version(build.spec)
+        recorded = self._version(build.loaded)
         directory = home.build_directory(self.root, build_id)
         mask = Mask(secrets.values())
         with home.held(directory):
@@ -168,8 +168,8 @@ class BuildRun:
                 build_id,
                 platform=build.platform,
                 target=build.target.name,
-                spec=build.spec.path,
-                parameters=build.spec.spec.parameters,
+                spec=build.loaded.path,
+                parameters=build.loaded.spec.parameters,
                 secrets=sorted(secrets),
                 tools=tools(),
                 log=directory / LOG,
@@ -201,13 +201,13 @@ class BuildRun:
         return Done(build.label, result, directory, exit_code, kept)
 
     def _manifest(self, build: Build, result: BuildResult, secrets: Sequence[str]) -> dict[str, Any]:
-        spec = build.spec
+        loaded = build.loaded
         return manifest.manifest(
             result,
-            parameters=spec.spec.parameters,
+            parameters=loaded.spec.parameters,
             secrets=secrets,
             tools=tools(),
-            files=manifest.digests(spec.files, spec.directory),
+            files=manifest.digests(loaded.files, loaded.directory),
         )
 
     def _attempt(self, attempt: _Attempt, planned_build: Plan, secrets: Mapping[str, str], mask: Mask) -> BuildResult:
@@ -275,7 +275,7 @@ class _Attempt:
     def failed(self, failure: Failure, phases: Mapping[str, float] | None = None) -> BuildResult:
         return BuildResult.failed(
             build=self.build_id,
-            name=self.build.spec.spec.name,
+            name=self.build.loaded.spec.name,
             version=self.version,
             platform=self.build.platform,
             target=self.build.target.name,
@@ -368,7 +368,7 @@ def plans(builds: Sequence[Build], registry: Registry, *, require_parents: bool 
         registry: Knows the images that builds start from.
         require_parents: Whether a spec that starts from an image that does not exist yet is an error.
     """
-    return [planned(build, next_version(build.spec, registry), registry, require_parents) for build in builds]
+    return [planned(build, next_version(build.loaded, registry), registry, require_parents) for build in builds]
 
 
 def export_projects(planned_builds: Sequence[Plan], directory: Path) -> list[Path]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,9 +9,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from goldsmith.errors import InputError, Problem
+from goldsmith.errors import InputError
 from goldsmith.roles import Role
-from goldsmith.spec import Build, LoadedSpec
+from goldsmith.spec import Build
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,8 @@ def plan(build: Build, version: str, parent: Parent | None, find: FindRole, near
         if layer.role and role is None:
             guess = nearest(layer.role)
             hint = f"did you mean {guess!r}?" if guess else "it is in no roles path and in no installed collection"
-            problems.append(_problem(build, number - 1, f"unknown role {layer.role!r}", layer.role, hint))
+            where = ("layers", number - 1, "role")
+            problems.append(build.loaded.problem(where, f"unknown role {layer.role!r}", hint))
         name = layer.name or (role.name if role else Path(layer.tasks or "").stem)
         layers.append(PlannedLayer(number, name, role, Path(layer.tasks) if layer.tasks else None, layer.vars))
     if problems:
@@ -119,21 +118,17 @@ def parent_name(build: Build) -> str | None:
 
 
 def dump(model: BaseModel) -> dict[str, Any]:
-    """Return a model as plain data, with the spec's own keys and without what is not given."""
-    return model.model_dump(mode="json", by_alias=True, exclude_none=True)
+    """Return a model as plain data, with the spec's own keys, defaults too, but without those that are empty."""
+    whole = model.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return _without_empty_defaults(whole, model.model_dump(mode="json", by_alias=True, exclude_defaults=True))
 
 
-def fingerprint(loaded: LoadedSpec) -> str:
-    """Return the digest of what a spec says, by which an unchanged one is known."""
-    text = json.dumps(dump(loaded.spec), sort_keys=True, separators=(",", ":"))
-    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
-
-
-def _problem(build: Build, layer: int, message: str, value: str, hint: str) -> Problem:
-    node = build.spec.source.tree.get("layers", layer, "role")
-    if node is None:
-        return Problem(str(build.spec.path), 0, 0, message, value, hint)
-    return Problem(str(node.place.file), node.place.line, node.place.column, message, value, hint)
+def _without_empty_defaults(whole: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: _without_empty_defaults(value, given[key]) if isinstance(value, dict) and key in given else value
+        for key, value in whole.items()
+        if key in given or not (isinstance(value, dict) or value == [])
+    }
 
 
 def _source(source: BaseModel, parent: Parent | None) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import shutil
+import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,9 +83,9 @@ def assemble(plan: Plan, secrets: Mapping[str, str], revision: Mapping[str, str]
     layers = [task for layer in plan.layers for task in _layer(layer, len(plan.layers), brought, debug)]
     tests = [_test(test, brought) for test in plan.tests]
     for name in ("group_vars", "host_vars"):
-        if (path := plan.build.spec.directory / name).is_dir():
+        if (path := plan.build.loaded.directory / name).is_dir():
             brought[name] = path
-    label, spec = plan.build.label, plan.build.spec.spec
+    label, spec = plan.build.label, plan.build.loaded.spec
     variables: dict[str, Any] = {
         "goldsmith_name": spec.name,
         "goldsmith_version": plan.version,
@@ -103,7 +104,7 @@ def assemble(plan: Plan, secrets: Mapping[str, str], revision: Mapping[str, str]
         "ansible.builtin.import_playbook": plan.build.target.playbook,
         "vars": {**spec.parameters, **secrets, **variables},
     }
-    heading = f"{label}, written by Goldsmith {__version__} from {plan.build.spec.path.name}."
+    heading = f"{label}, written by Goldsmith {__version__} from {plan.build.loaded.path.name}."
     return Project(
         files={
             "ansible.cfg": _CONFIG,
@@ -111,7 +112,7 @@ def assemble(plan: Plan, secrets: Mapping[str, str], revision: Mapping[str, str]
             PLAYBOOK: _yaml([play], f"{heading} Run it: ansible-playbook {PLAYBOOK}"),
             "layers.yml": _yaml(layers, f"The layers of {label}. A layer's handlers run before the next layer begins."),
             "README.md": _README.format(
-                label=label, name=spec.name, generator=__version__, spec=plan.build.spec.path.name, playbook=PLAYBOOK
+                label=label, name=spec.name, generator=__version__, spec=plan.build.loaded.path.name, playbook=PLAYBOOK
             ),
         },
         brought=brought,
@@ -248,7 +249,7 @@ def _yaml(data: Any, heading: str) -> str:
     stream = io.StringIO()
     yaml.dump(_blocks(data), stream)
     start, body = stream.getvalue().split("\n", 1)
-    return f"{start}\n# {heading}\n{body}"
+    return f"{start}\n# {heading}\n{textwrap.dedent(body)}"
 
 
 def _blocks(data: Any) -> Any:

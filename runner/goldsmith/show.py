@@ -56,7 +56,7 @@ def plan_text(plan: Plan) -> str:
         stage, files = ("after capture", test["boot"]) if "boot" in test else ("before capture", test)
         lines += [f"  test     {kind} {stage}: {files[kind]}" for kind in ("goss", "testinfra") if kind in files]
     if tags := plan.options.get("tags"):
-        repository = plan.options.get("repository") or plan.build.spec.spec.name
+        repository = plan.options.get("repository") or plan.build.loaded.spec.name
         push = "tagged and pushed" if plan.options.get("push") else "tagged"
         lines.append(f"  {push} as {', '.join(f'{repository}:{tag}' for tag in tags)}")
     return "\n".join(lines)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from goldsmith.errors import InputError
-from goldsmith.plan import Plan, fingerprint, parent_name, plan
+from goldsmith.plan import Plan, parent_name, plan
 from goldsmith.spec import Build, builds, load
 
 
@@ -42,13 +42,6 @@ def test_an_unknown_role_is_named_with_its_place_and_the_nearest_one(web_build: 
     assert (Path(problem.file).name, problem.line) == ("web.yml", 9)
     assert "did you mean 'goldsmith.images.os_patching'?" in str(problem)
     assert len(caught.value.problems) == 2, "both layers that are roles"
-
-
-def test_the_fingerprint_changes_with_what_the_spec_says(spec_directory: Path) -> None:
-    path = spec_directory / "web.yml"
-    before = fingerprint(load(path))
-    assert fingerprint(load(path)) == before
-    assert fingerprint(load(path, {"port": "81"})) != before
 
 
 def test_an_option_that_only_fails_for_a_version_is_told_when_it_is_known(spec_directory: Path) -> None:
