@@ -9,17 +9,21 @@ import hashlib
 import os
 import re
 import subprocess
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import Iterable
-from urllib.error import HTTPError, URLError
 
-from ansible.module_utils.urls import ConnectionError as UrlConnectionError
-from ansible.module_utils.urls import SSLValidationError, open_url
 from ansible_collections.goldsmith.images.plugins.module_utils._docker import Fault
+
+try:
+    from requests import Session
+    from requests.adapters import HTTPAdapter
+    from requests.exceptions import RequestException
+    from urllib3.util.retry import Retry
+except ImportError:
+    pass  # `_docker.run` tells the user: they come with the Docker SDK.
 
 ROLLING = frozenset({"sid", "unstable", "experimental", "rc-buggy"})
 """Suites that have neither updates nor security updates of their own."""
@@ -86,7 +90,10 @@ def sources_from_mirrors(mirrors: Iterable[str], suite: str, components: Iterabl
 
 def sources_from_host(suite: str, components: Iterable[str]) -> list[Source]:
     """Return the sources of this system's own APT configuration, with another suite; empty if it names no Debian one."""
-    main, security = archives(_index_targets() or _index_targets("--no-release-info"))
+    # What is configured is told at once; to tell who issued it, APT reads all its lists first, which takes a second.
+    main, security = archives(_index_targets("--no-release-info", "-o", "Dir::State::Lists=/nonexistent"))
+    if not (main and security):
+        main, security = archives(_index_targets())
     return _sources(main, security, suite, components) if main and (security or suite in ROLLING) else []
 
 
@@ -115,8 +122,8 @@ def archives(targets: Iterable[str]) -> tuple[str, str]:
     """Return the URLs of Debian's archive and of its security archive, each empty if not found.
 
     Args:
-        targets: Lines of ``site|release|origin|label`` as APT lists its indexes; origin and label are not known before
-            the first update and then stand there as APT's own placeholders.
+        targets: Lines of ``site|release|origin|label`` as APT lists its indexes; origin and label may stand there as APT's
+            own placeholders, where it was not asked for them or has not fetched any list yet.
     """
     main = security = ""
     for target in targets:
@@ -154,33 +161,38 @@ def indexes(sources: list[Source], timeout: float) -> tuple[list[Source], list[I
         Fault: One cannot be fetched.
     """
     urls = [source.inrelease for source in sources]
-    with ThreadPoolExecutor(max_workers=len(urls) or 1) as pool:
-        fetched = list(pool.map(lambda source: _fetch(source, timeout), sources))
+    with _session() as session, ThreadPoolExecutor(max_workers=len(urls) or 1) as pool:
+        fetched = list(pool.map(lambda source: _fetch(session, source, timeout), sources))
     there = [(source, url, text) for source, url, text in zip(sources, urls, fetched) if text is not None]
     found = {url: Index(url, hashlib.sha256(text).hexdigest(), _date(text, url)) for _source, url, text in there}
     return [source for source, _url, _text in there], list(found.values())
 
 
-def _fetch(source: Source, timeout: float) -> bytes | None:
+def _session() -> Session:
+    session = Session()
+    again = Retry(total=ATTEMPTS - 1, backoff_factor=0.5, status_forcelist=(408, 429, 500, 502, 503, 504))
+    session.mount("http://", HTTPAdapter(max_retries=again))
+    session.mount("https://", HTTPAdapter(max_retries=again))
+    return session
+
+
+def _fetch(session: Session, source: Source, timeout: float) -> bytes | None:
     url = source.inrelease
-    for attempt in range(ATTEMPTS):
-        try:
-            with open_url(url, timeout=timeout, http_agent="goldsmith") as response:
-                content: bytes = response.read()
-                return content
-        except HTTPError as error:
-            if error.code in (404, 410) and not source.required:
-                return None
-            if error.code < 500 and error.code not in (408, 429):
-                raise Fault(f"{url} answers {error.code} {error.reason}. {_ADVICE}") from error
-            reason = f"{error.code} {error.reason}"
-        except (SSLValidationError, ValueError) as error:
-            raise Fault(f"{url} cannot be fetched: {error}") from error
-        except (URLError, UrlConnectionError, OSError) as error:
-            reason = str(getattr(error, "reason", error))
-        if attempt + 1 < ATTEMPTS:
-            time.sleep(0.5 * 2**attempt)
-    raise Fault(f"{url} cannot be fetched, tried {ATTEMPTS} times: {reason}. {_ADVICE}")
+    try:
+        response = session.get(url, timeout=timeout)
+    except RequestException as error:
+        raise Fault(f"{url} cannot be fetched, tried {ATTEMPTS} times: {_reason(error)}. {_ADVICE}") from error
+    if response.status_code in (404, 410) and not source.required:
+        return None
+    if response.status_code != 200:
+        raise Fault(f"{url} answers {response.status_code} {response.reason}. {_ADVICE}")
+    return response.content
+
+
+def _reason(error: BaseException) -> str:
+    # The libraries wrap what happened three times over; the innermost says it.
+    inner = getattr(error, "reason", None) or (error.args[0] if error.args else None)
+    return _reason(inner) if isinstance(inner, BaseException) else str(error)
 
 
 _ADVICE = "Does the suite exist there? Is the network up? Another archive can be named by `mirror`."

@@ -1,0 +1,115 @@
+#!/usr/bin/python
+# Copyright (c) 2026 Goldsmith contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: docker_packages
+short_description: List the packages in a container
+version_added: 0.1.0
+author: Goldsmith contributors (@goldsmith)
+description:
+  - Lists the packages that are installed in a container, with the source packages they were built from, by which security
+    advisories name them.
+  - Debian's and Alpine's databases are read from outside, so neither a shell nor a running container is needed. For rpm,
+    the container must run and hold C(rpm).
+options:
+  container:
+    description: Name or ID of the container.
+    type: str
+    required: true
+  docker_host:
+    description:
+      - URL of the Docker engine. By default E(DOCKER_HOST), then the local socket. TLS is set up by the environment alone.
+    type: str
+  timeout:
+    description: Seconds that the engine may be silent during one request.
+    type: int
+    default: 120
+attributes:
+  check_mode:
+    description: Can run in check mode and say what it would do, without doing it.
+    support: full
+    details: Nothing is ever changed.
+  diff_mode:
+    description: Returns what has changed.
+    support: N/A
+    details: Nothing is ever changed.
+  idempotent:
+    description: When run again, changes nothing that is as wanted.
+    support: full
+requirements:
+  - docker >= 7.0 (Python package)
+seealso:
+  - module: goldsmith.images.docker_image
+  - module: ansible.builtin.package_facts
+"""
+
+EXAMPLES = r"""
+- name: List what is in the machine
+  goldsmith.images.docker_packages:
+    container: "{{ builder.container.id }}"
+  register: inventory
+"""
+
+RETURN = r"""
+packages:
+  description: The packages, sorted; empty where there is no package database that is known.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name.
+      type: str
+      sample: libc6
+    version:
+      description: Version, with the epoch if it has one.
+      type: str
+      sample: 2.36-9+deb12u13
+    arch:
+      description: Architecture in the distribution's own words.
+      type: str
+      sample: amd64
+    source:
+      description: Name of the source package.
+      type: str
+      sample: glibc
+    source_version:
+      description: Version of the source package.
+      type: str
+      sample: 2.36-9+deb12u13
+    type:
+      description: V(deb), V(rpm) or V(apk).
+      type: str
+      sample: deb
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.goldsmith.images.plugins.module_utils._container import find
+from ansible_collections.goldsmith.images.plugins.module_utils._docker import DOCKER_OPTIONS, Fault, run
+from ansible_collections.goldsmith.images.plugins.module_utils._packages import packages
+
+
+def work(client: Any, module: AnsibleModule) -> dict[str, Any]:
+    container = module.params["container"]
+    found = find(client, container)
+    if found is None:
+        raise Fault(f"there is no container {container} in this engine: it was never made, or somebody removed it.")
+    return {"changed": False, "packages": packages(client, found["Id"])}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={"container": {"type": "str", "required": True}, **DOCKER_OPTIONS},
+        supports_check_mode=True,
+    )
+    run(module, work)
+
+
+if __name__ == "__main__":
+    main()
