@@ -45,7 +45,8 @@ class _Untyped(VersionedResolver):
 
 def is_verbatim(steps: Steps) -> bool:
     """Tell whether `steps` lead to variables that Ansible or goss resolves, in which nothing is rendered here."""
-    return len(steps) >= 3 and steps[0] in {"layers", "tests"} and steps[2] == "vars"
+    own = steps[2:] if steps[2:3] != ("boot",) else steps[3:]
+    return steps[:1] in {("layers",), ("tests",)} and own[:1] == ("vars",)
 
 
 def parse(content: bytes | str, file: Path) -> Node:

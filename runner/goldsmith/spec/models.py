@@ -19,9 +19,23 @@ def _nothing_is_empty(value: Any) -> Any:
     return {} if value is None else value
 
 
+Variables = Annotated[
+    dict[Identifier, JsonValue],
+    BeforeValidator(_nothing_is_empty, json_schema_input_type=dict[Identifier, JsonValue] | None),
+]
+GossVariables = Annotated[
+    dict[str, JsonValue], BeforeValidator(_nothing_is_empty, json_schema_input_type=dict[str, JsonValue] | None)
+]
+
+
 def _exactly_one(model: Model, *keys: str) -> None:
     if sum(getattr(model, key) is not None for key in keys) != 1:
         raise ValueError(f"give exactly one of: {', '.join(keys)}")
+
+
+def _vars_are_for_goss(test: Test | Boot) -> None:
+    if test.vars and test.goss is None:
+        raise ValueError("'vars' are for goss, so they stand beside it")
 
 
 class Layer(Model):
@@ -30,10 +44,9 @@ class Layer(Model):
     role: str | None = Field(None, description="Role: its name, its collection's name for it, or a path.")
     tasks: str | None = Field(None, description="File of Ansible tasks.")
     name: str | None = Field(None, description="What progress and errors call the layer.")
-    vars: Annotated[
-        dict[Identifier, JsonValue],
-        BeforeValidator(_nothing_is_empty, json_schema_input_type=dict[Identifier, JsonValue] | None),
-    ] = Field({}, description="Variables of the layer; Ansible resolves them, and knows the spec's parameters.")
+    vars: Variables = Field(
+        {}, description="Variables of the layer; Ansible resolves them, and knows the spec's parameters."
+    )
 
     @model_validator(mode="after")
     def _one_kind(self) -> Layer:
@@ -46,11 +59,13 @@ class Boot(Model):
 
     goss: str | None = Field(None, description="goss file.")
     testinfra: str | None = Field(None, description="File or folder of testinfra tests.")
+    vars: GossVariables = Field({}, description="Variables for goss.")
 
     @model_validator(mode="after")
     def _any(self) -> Boot:
         if self.goss is None and self.testinfra is None:
             raise ValueError("give at least one of: goss, testinfra")
+        _vars_are_for_goss(self)
         return self
 
 
@@ -62,16 +77,12 @@ class Test(Model):
     goss: str | None = Field(None, description="goss file, run in the machine before it is captured.")
     testinfra: str | None = Field(None, description="File or folder of testinfra tests, run before capture.")
     boot: Boot | None = Field(None, description="Tests of a fresh machine from the image.")
-    vars: Annotated[
-        dict[str, JsonValue],
-        BeforeValidator(_nothing_is_empty, json_schema_input_type=dict[str, JsonValue] | None),
-    ] = Field({}, description="Variables for goss.")
+    vars: GossVariables = Field({}, description="Variables for goss.")
 
     @model_validator(mode="after")
     def _one_kind(self) -> Test:
         _exactly_one(self, "goss", "testinfra", "boot")
-        if self.vars and self.goss is None and (self.boot is None or self.boot.goss is None):
-            raise ValueError("'vars' are for goss; testinfra has none")
+        _vars_are_for_goss(self)
         return self
 
 

@@ -11,8 +11,9 @@ from pydantic_core import PydanticUndefined, to_jsonable_python
 
 from goldsmith.errors import Problem
 from goldsmith.spec import messages
+from goldsmith.spec.document import is_verbatim
 from goldsmith.spec.files import located
-from goldsmith.spec.node import Mark, Node, wrap
+from goldsmith.spec.node import Mark, Node, Steps, wrap
 from goldsmith.spec.parameters import names
 from goldsmith.spec.template import Names, has_template, render
 from goldsmith.targets import Target
@@ -64,7 +65,7 @@ class Source:
             if key in {"name", "parameters"}:
                 continue
             if key in {"layers", "tests"}:
-                changes[key] = _steps(node, build, problems)
+                changes[key] = _steps(node, build, problems, (key,))
             elif key == "platforms":
                 changes[key] = self._platforms(node, problems)
             elif key == "targets" and isinstance(node.value, dict):
@@ -125,23 +126,15 @@ def validated(model: type[M], node: Node, problems: list[Problem]) -> M | None:
         return None
 
 
-def _steps(node: Node, usable: Names, problems: list[Problem]) -> Node:
+def _steps(node: Node, usable: Names, problems: list[Problem], way: Steps) -> Node:
     """Render layers or tests, but not their variables: those are resolved by Ansible, or by goss."""
-    if not isinstance(node.value, list):
+    if is_verbatim(way):
         return node
-    items = []
-    for item in node.value:
-        rendered = render(item.having(_without_vars(item)), usable, problems)
-        items.append(rendered.merged({"vars": item.value["vars"]}) if item.get("vars") is not None else rendered)
-    return node.having(items)
-
-
-def _without_vars(item: Node) -> Any:
-    return (
-        {key: value for key, value in item.value.items() if key != "vars"}
-        if isinstance(item.value, dict)
-        else item.value
-    )
+    if isinstance(node.value, dict):
+        return node.having({key: _steps(item, usable, problems, (*way, key)) for key, item in node.value.items()})
+    if isinstance(node.value, list):
+        return node.having([_steps(item, usable, problems, (*way, step)) for step, item in enumerate(node.value)])
+    return render(node, usable, problems)
 
 
 def _with_defaults(node: Node, model: type[BaseModel], mark: Mark) -> Node:
