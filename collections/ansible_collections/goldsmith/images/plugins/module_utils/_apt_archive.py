@@ -10,20 +10,19 @@ import os
 import re
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Iterable
 
-from ansible_collections.goldsmith.images.plugins.module_utils._docker import Fault
+from ansible_collections.goldsmith.images.plugins.module_utils._docker import UTC, Fault
 
-try:
+with suppress(ImportError):  # `_docker.run` tells the user: they come with the Docker SDK
     from requests import Session
     from requests.adapters import HTTPAdapter
     from requests.exceptions import RequestException
     from urllib3.util.retry import Retry
-except ImportError:
-    pass  # `_docker.run` tells the user: they come with the Docker SDK.
 
 ROLLING = frozenset({"sid", "unstable", "experimental", "rc-buggy"})
 """Suites that have neither updates nor security updates of their own."""
@@ -89,7 +88,7 @@ def sources_from_mirrors(mirrors: Iterable[str], suite: str, components: Iterabl
 
 
 def sources_from_host(suite: str, components: Iterable[str]) -> list[Source]:
-    """Return the sources of this system's own APT configuration, with another suite; empty if it names no Debian one."""
+    """Return the sources of this system's own APT configuration, for any suite; empty if it names no Debian one."""
     # What is configured is told at once; to tell who issued it, APT reads all its lists first, which takes a second.
     main, security = archives(_index_targets("--no-release-info", "-o", "Dir::State::Lists=/nonexistent"))
     if not (main and security):
@@ -122,8 +121,8 @@ def archives(targets: Iterable[str]) -> tuple[str, str]:
     """Return the URLs of Debian's archive and of its security archive, each empty if not found.
 
     Args:
-        targets: Lines of ``site|release|origin|label`` as APT lists its indexes; origin and label may stand there as APT's
-            own placeholders, where it was not asked for them or has not fetched any list yet.
+        targets: Lines of ``site|release|origin|label`` as APT lists its indexes; origin and label may stand there as
+            APT's own placeholders, where it was not asked for them or has not fetched any list yet.
     """
     main = security = ""
     for target in targets:
@@ -142,9 +141,9 @@ def archives(targets: Iterable[str]) -> tuple[str, str]:
 
 def proxies() -> dict[str, str]:
     """Return APT's own proxies as environment variables, which mmdebstrap and Python use alike."""
-    keys = ["http_proxy", "Acquire::http::Proxy", "https_proxy", "Acquire::https::Proxy"]
+    command = ["apt-config", "shell", "http_proxy", "Acquire::http::Proxy", "https_proxy", "Acquire::https::Proxy"]
     try:
-        done = subprocess.run(["apt-config", "shell", *keys], capture_output=True, text=True, check=False, timeout=30)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
     except (OSError, subprocess.TimeoutExpired):
         return {}
     found = dict(re.findall(r"^(https?_proxy)='([^']+)'$", done.stdout, re.MULTILINE))
@@ -202,4 +201,4 @@ def _date(text: bytes, url: str) -> datetime:
     match = re.search(rb"^Date: (.+)$", text[:4096], re.MULTILINE)
     if not match:
         raise Fault(f"{url} is not a signed index of a Debian archive; is something in between, such as a login page?")
-    return parsedate_to_datetime(match[1].decode()).replace(tzinfo=timezone.utc)
+    return parsedate_to_datetime(match[1].decode()).replace(tzinfo=UTC)

@@ -48,7 +48,9 @@ if have apt-get && have dpkg-query; then
     dpkg-query -W -f '${{Status}}' python3-apt 2>/dev/null | grep -q ' installed$' || wanted="$wanted python3-apt"
     if [ -n "$wanted" ]; then
         printf 'APT::NeverAutoRemove {{ "^python3$"; "^python3-apt$"; }};\\n' > {PROTECTION}
-        update() {{ apt-get -q -o APT::Update::Error-Mode=any -o Acquire::Retries=3 -o Acquire::Languages=none update; }}
+        update() {{
+            apt-get -q -o APT::Update::Error-Mode=any -o Acquire::Retries=3 -o Acquire::Languages=none update
+        }}
         install() {{
             apt-get -q -y --no-install-recommends --no-remove --mark-auto -o Acquire::Retries=3 -o Dpkg::Use-Pty=0 \\
                 -o APT::Keep-Downloaded-Packages=false -o DPkg::Options::=--log=/dev/null -o Dir::Log::Terminal= \\

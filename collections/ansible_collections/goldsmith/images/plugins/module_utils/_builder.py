@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import Any, Mapping
 
 from ansible_collections.goldsmith.images.plugins.module_utils import _bootstrap
@@ -18,14 +18,13 @@ from ansible_collections.goldsmith.images.plugins.module_utils._docker import (
     LABEL_EXPIRES,
     LABEL_NAME,
     LABEL_ROLE,
+    UTC,
     Fault,
 )
 
-try:
+with suppress(ImportError):  # `_docker.run` tells the user
     from docker.errors import APIError, DockerException, ImageNotFound, NotFound
     from requests.exceptions import RequestException
-except ImportError:
-    pass  # `_docker.run` tells the user.
 
 THROW_AWAY = {"DPKG_FORCE": "unsafe-io", "PYTHONDONTWRITEBYTECODE": "1"}
 """Environment of a builder: nothing need survive a power cut, and Ansible's Python leaves no bytecode behind."""
@@ -86,7 +85,7 @@ class Wanted:
             "name": self.name,
             "environment": {**(THROW_AWAY if self.role == "builder" else {}), **self.env},
             "labels": self.labels(now),
-            "tmpfs": dict((*entry.split(":", 1), "")[:2] for entry in self.tmpfs),
+            "tmpfs": dict(entry.partition(":")[::2] for entry in self.tmpfs),
         }
         if self.command is not None:
             arguments.update(entrypoint=[], command=self.command)
@@ -140,7 +139,7 @@ def make(client: Any, wanted: Wanted) -> tuple[dict[str, Any], Bootstrap]:
         Fault: It cannot be made, or dies at once. Nothing is left of it.
     """
     try:
-        container = client.containers.create(**wanted.arguments(datetime.now(timezone.utc)))
+        container = client.containers.create(**wanted.arguments(datetime.now(UTC)))
     except ImageNotFound as error:
         raise Fault(
             f"the image {wanted.image} is not in this engine; resolve it first with goldsmith.images.docker_source."

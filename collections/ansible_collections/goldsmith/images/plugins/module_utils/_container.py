@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import io
 import tarfile
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Iterator, Mapping, cast
 
 from ansible_collections.goldsmith.images.plugins.module_utils._docker import Fault
 
-try:
+with suppress(ImportError):  # `_docker.run` tells the user
     from docker.errors import APIError, NotFound
-except ImportError:
-    pass  # `_docker.run` tells the user.
 
 TAIL = 15
 """Lines of output that an error message shows."""

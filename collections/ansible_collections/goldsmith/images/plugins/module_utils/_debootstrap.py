@@ -16,7 +16,7 @@ import subprocess
 import tempfile
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Iterator
 
@@ -29,7 +29,7 @@ from ansible_collections.goldsmith.images.plugins.module_utils._apt_archive impo
     sources_from_mirrors,
 )
 from ansible_collections.goldsmith.images.plugins.module_utils._container import last_lines
-from ansible_collections.goldsmith.images.plugins.module_utils._docker import LABEL_ROLE, LABEL_SOURCE, Fault
+from ansible_collections.goldsmith.images.plugins.module_utils._docker import LABEL_ROLE, LABEL_SOURCE, UTC, Fault
 from ansible_collections.goldsmith.images.plugins.module_utils._locks import exclusive
 
 SCHEMA = 1
@@ -121,7 +121,7 @@ class Recipe:
     @property
     def created(self) -> str:
         """The time of creation, RFC 3339."""
-        return datetime.fromtimestamp(self.epoch, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return datetime.fromtimestamp(self.epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def document(self, layer: str) -> bytes:
         """Return the image document of a base with this layer (its tar's ``sha256:…``)."""
@@ -177,8 +177,9 @@ def recipe(options: Options, epoch: str | None, timeout: float) -> tuple[Recipe,
 def _mmdebstrap_version() -> str:
     if platform.system() != "Linux":
         raise Fault(f"mmdebstrap works on Linux alone, not on {platform.system()}; use `image` as the source.")
+    command = ["mmdebstrap", "--version"]
     try:
-        done = subprocess.run(["mmdebstrap", "--version"], capture_output=True, text=True, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
     except FileNotFoundError as error:
         raise Fault(
             "mmdebstrap is not installed on this machine; on Debian and Ubuntu: apt-get install mmdebstrap. "
@@ -188,8 +189,9 @@ def _mmdebstrap_version() -> str:
 
 
 def _native_architecture() -> str:
+    command = ["dpkg", "--print-architecture"]
     try:
-        done = subprocess.run(["dpkg", "--print-architecture"], capture_output=True, text=True, check=True)
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError) as error:
         raise Fault(f"dpkg cannot say this machine's architecture ({error}); name it by `architecture`.") from error
     return done.stdout.strip()

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import traceback
+from datetime import timezone
 from typing import Any, Callable, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
@@ -18,6 +19,8 @@ except ImportError:
     DOCKER_IMPORT_ERROR: str | None = traceback.format_exc()
 else:
     DOCKER_IMPORT_ERROR = None
+
+UTC = timezone.utc  # noqa: UP017 Python 3.9 has no datetime.UTC
 
 LABEL_BUILD = "io.goldsmith.build"
 LABEL_NAME = "io.goldsmith.name"

@@ -6,43 +6,48 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Mapping, cast
+from contextlib import suppress
+from typing import Any, Mapping, NamedTuple, cast
 
 from ansible_collections.goldsmith.images.plugins.module_utils._archive import image_archive
 from ansible_collections.goldsmith.images.plugins.module_utils._debootstrap import Recipe, built, cache_folder
 from ansible_collections.goldsmith.images.plugins.module_utils._docker import LABEL_ROLE, LABEL_SOURCE, Fault
 from ansible_collections.goldsmith.images.plugins.module_utils._locks import exclusive
 
-try:
+with suppress(ImportError):  # `_docker.run` tells the user
     from docker.errors import APIError, ImageNotFound
     from docker.utils import parse_repository_tag
-except ImportError:
-    pass  # `_docker.run` tells the user.
 
 _ID = re.compile(r"^(sha256:)?[0-9a-f]{64}$")
 _LOADED = re.compile(r"Loaded image(?: ID)?: (\S+)")
 
+
+class _Refusal(NamedTuple):
+    pattern: str
+    meaning: str
+
+
 _REFUSALS = (
-    (
-        r"unauthorized|authentication required|no basic auth|denied|forbidden|incorrect username or password|401|403",
-        "the registry refuses {name}: {reason}\nIs the name right? Log in to {registry} on this machine (docker login), "
+    _Refusal(
+        r"unauthorized|authentication required|no basic auth|denied|forbidden|incorrect username|\b40[13]\b",
+        "the registry refuses {name}: {reason}\nIs the name right? Log in to {registry} on this machine (docker login) "
         "with an account that may read it.",
     ),
-    (
+    _Refusal(
         r"no matching manifest|does not match the specified platform|no match for platform",
         "{name} is not there for the platform {platform}: {reason}\nChoose a platform that the image is built for.",
     ),
-    (
+    _Refusal(
         r"manifest unknown|not found|name unknown|no such image",
         "there is no image {name}: {reason}\nCheck its name and tag.",
     ),
-    (
-        r"invalid reference|invalid repository name|repository name must",
+    _Refusal(
+        r"invalid reference|invalid repository name|repository name must|invalid tag",
         "{name!r} is not the name of an image: {reason}",
     ),
-    (
-        r"dial tcp|no such host|connection refused|timeout|timed out|deadline|EOF|x509|tls|no route to host"
-        r"|server gave HTTP response|network is unreachable|request canceled|connection reset",
+    _Refusal(
+        r"dial tcp|no such host|connection (refused|reset)|time(d )?out|deadline|\bEOF\b|x509|\btls\b|no route to host"
+        r"|server gave HTTP response|network is unreachable|request canceled",
         "the registry {registry} of {name} cannot be reached: {reason}\nIs the network up, and a proxy needed "
         "(the engine's own setting)? An image that is in the engine already is used with `pull: missing` or `never`.",
     ),
@@ -146,11 +151,13 @@ def pull(client: Any, name: str, platform: str | None) -> dict[str, Any]:
 
 
 def _refusal(name: str, reason: str, platform: str | None) -> Fault:
-    first = _repository(name).partition("/")[0]
-    registry = first if re.search(r"[.:]|^localhost$", first) else "docker.io"
-    for pattern, message in _REFUSALS:
-        if re.search(pattern, reason, re.IGNORECASE):
-            return Fault(message.format(name=name, reason=reason, registry=registry, platform=platform))
+    first, _slash, path = _repository(name).partition("/")
+    registry = first if path and re.search(r"[.:]|^localhost$", first) else "docker.io"
+    # The name itself stands in what they say, and may hold any of these words.
+    said = reason.replace(path or first, "")
+    for pattern, meaning in _REFUSALS:
+        if re.search(pattern, said, re.IGNORECASE):
+            return Fault(meaning.format(name=name, reason=reason, registry=registry, platform=platform))
     return Fault(f"{name} cannot be pulled from {registry}: {reason}")
 
 

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any, Collection, Mapping
 
 from ansible_collections.goldsmith.images.plugins.module_utils._builder import remove_container
@@ -14,12 +15,11 @@ from ansible_collections.goldsmith.images.plugins.module_utils._docker import (
     LABEL_BUILD,
     LABEL_EXPIRES,
     LABEL_ROLE,
+    UTC,
 )
 
-try:
+with suppress(ImportError):  # `_docker.run` tells the user
     from docker.errors import APIError, ImageNotFound
-except ImportError:
-    pass  # `_docker.run` tells the user.
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def _time(text: str) -> datetime | None:
         time = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
         return None
-    return time if time.tzinfo else time.replace(tzinfo=timezone.utc)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def remove(client: Any, leftover: Leftover) -> None:

@@ -13,9 +13,10 @@ author: Goldsmith contributors (@goldsmith)
 description:
   - With O(state=present), makes Python usable by Ansible in a running container and holds its services back.
     M(goldsmith.images.docker_builder) has done this already to the containers that it makes.
-  - With O(state=absent), takes out again what was brought, so that the image holds no Python that its base and layers did not want. The
-    packages that came are purged, except those that another package came to depend on or that a layer asked for by name.
-    Package lists, caches, byproducts and Ansible's temporary files go too, and nothing of it is logged in the container.
+  - With O(state=absent), takes out again what was brought, so that the image holds no Python that its base and layers
+    did not want. The packages that came are purged, except those that another package came to depend on or that a
+    layer asked for by name. Package lists, caches, by-products and Ansible's temporary files go too, and nothing of it
+    is logged in the container.
   - Works through the container's own C(/bin/sh), so it needs no Python inside.
 options:
   state:
@@ -33,7 +34,7 @@ options:
       - By default what was noted in the container itself.
     type: dict
   docker_host:
-    description: URL of the Docker engine. By default E(DOCKER_HOST), then the local socket. TLS is set up by the environment alone.
+    description: URL of the Docker engine. By default that of E(DOCKER_HOST), else the local socket.
     type: str
   timeout:
     description: Seconds that the engine may be silent during one request.
@@ -53,10 +54,10 @@ attributes:
 requirements:
   - docker >= 7.0 (Python package)
 notes:
-  - A layer that leaves Python programs behind must install C(python3) itself, as any package or by name; what is only copied there cannot
-    be seen to need it.
-  - With APT, exact. With apk, a virtual package does it. With dnf, what rpm lets go is erased; a package that a layer asked for by name but
-    that nothing depends on is erased too.
+  - A layer that leaves Python programs behind must install C(python3) itself, by name or as what its package depends
+    on; a program that is only copied there cannot be seen to need it.
+  - With dnf, what rpm lets go is erased, and so also a package that a layer asked for by name but that nothing depends
+    on.
 seealso:
   - module: goldsmith.images.docker_builder
   - module: goldsmith.images.docker_image
@@ -93,6 +94,7 @@ kept:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.goldsmith.images.plugins.module_utils import _bootstrap
 from ansible_collections.goldsmith.images.plugins.module_utils._bootstrap import Bootstrap
 from ansible_collections.goldsmith.images.plugins.module_utils._container import need_running

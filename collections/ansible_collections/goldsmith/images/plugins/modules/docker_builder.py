@@ -12,13 +12,14 @@ version_added: 0.1.0
 author: Goldsmith contributors (@goldsmith)
 description:
   - Starts a container that layers are then applied to, and that M(goldsmith.images.docker_image) captures.
-  - It bears the labels C(io.goldsmith.build), C(io.goldsmith.name), C(io.goldsmith.role) and C(io.goldsmith.expires) from the call that
-    creates it, so that M(goldsmith.images.docker_sweep) finds it whatever happens.
+  - It bears the labels C(io.goldsmith.build), C(io.goldsmith.name), C(io.goldsmith.role) and C(io.goldsmith.expires)
+    from the call that creates it, so that M(goldsmith.images.docker_sweep) finds it whatever happens.
   - Makes Python available inside for Ansible's sake, see O(bootstrap).
 options:
   state:
     description:
-      - V(present) means that the container runs. One of the same build that has stopped or has another image is replaced.
+      - V(present) means that the container runs. One of the same build that has stopped or has another image is
+        replaced.
       - V(absent) means that it is gone, with its anonymous volumes.
     type: str
     choices: [present, absent]
@@ -40,7 +41,8 @@ options:
     default: ""
   role:
     description:
-      - What the container is for. V(builder) is a machine that is built in, V(verify) one that a finished image is tested in.
+      - What the container is for. V(builder) is a machine that is built in, V(verify) one that a finished image is
+        tested in.
       - The environment of a V(builder) has E(DPKG_FORCE=unsafe-io), as nothing in it need survive a power cut, and
         E(PYTHONDONTWRITEBYTECODE=1), so that Ansible leaves no bytecode behind.
     type: str
@@ -113,13 +115,13 @@ options:
     type: str
   bootstrap:
     description:
-      - Make Python available inside, where it is missing (C(python3) and, with APT, C(python3-apt)), and hold services back by a
-        C(policy-rc.d) where there is none.
+      - Make Python available inside, where it is missing (C(python3) and, with APT, C(python3-apt)), and hold services
+        back by a C(policy-rc.d) where there is none.
       - Take it out again with M(goldsmith.images.docker_bootstrap) before the image is captured.
     type: bool
     default: true
   docker_host:
-    description: URL of the Docker engine. By default E(DOCKER_HOST), then the local socket. TLS is set up by the environment alone.
+    description: URL of the Docker engine. By default that of E(DOCKER_HOST), else the local socket.
     type: str
   timeout:
     description: Seconds that the engine may be silent during one request.
@@ -138,8 +140,8 @@ attributes:
 requirements:
   - docker >= 7.0 (Python package)
 notes:
-  - With APT, the packages are installed as automatically installed ones, and a temporary APT configuration keeps C(autoremove) from
-    removing them while the build runs.
+  - With APT, the packages are installed as automatically installed ones, and a temporary APT configuration keeps
+    C(autoremove) from removing them while the build runs.
 seealso:
   - module: goldsmith.images.docker_source
   - module: goldsmith.images.docker_bootstrap
@@ -167,7 +169,7 @@ container:
   description: The container. Its ID is null in check mode, where it does not exist yet.
   returned: success
   type: dict
-  sample: {"id": "9c3f8406a5c9", "name": "goldsmith-20261122T070000-0a1b2c3d", "image": "sha256:fef2254e", "state": "running"}
+  sample: {"id": "9c3f8406", "name": "goldsmith-20261122T070000-0a1b2c3d", "image": "sha256:fef2", "state": "running"}
 removed:
   description: Names of the containers removed.
   returned: O(state=absent)
@@ -215,6 +217,7 @@ bootstrap:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.goldsmith.images.plugins.module_utils import _bootstrap
 from ansible_collections.goldsmith.images.plugins.module_utils._bootstrap import Bootstrap
 from ansible_collections.goldsmith.images.plugins.module_utils._builder import DIRECT, Wanted, make, matches, remove

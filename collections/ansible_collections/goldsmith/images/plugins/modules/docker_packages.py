@@ -11,18 +11,17 @@ short_description: List the packages in a container
 version_added: 0.1.0
 author: Goldsmith contributors (@goldsmith)
 description:
-  - Lists the packages that are installed in a container, with the source packages they were built from, by which security
-    advisories name them.
-  - Debian's and Alpine's databases are read from outside, so neither a shell nor a running container is needed. For rpm,
-    the container must run and hold C(rpm).
+  - Lists the packages that are installed in a container, with the source packages they were built from, by which
+    security advisories name them.
+  - Debian's and Alpine's databases are read from outside, so neither a shell nor a running container is needed.
+    For rpm, the container must run and hold C(rpm).
 options:
   container:
     description: Name or ID of the container.
     type: str
     required: true
   docker_host:
-    description:
-      - URL of the Docker engine. By default E(DOCKER_HOST), then the local socket. TLS is set up by the environment alone.
+    description: URL of the Docker engine. By default that of E(DOCKER_HOST), else the local socket.
     type: str
   timeout:
     description: Seconds that the engine may be silent during one request.
@@ -90,6 +89,7 @@ packages:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.goldsmith.images.plugins.module_utils._container import find
 from ansible_collections.goldsmith.images.plugins.module_utils._docker import DOCKER_OPTIONS, Fault, run
 from ansible_collections.goldsmith.images.plugins.module_utils._packages import packages

@@ -27,7 +27,8 @@ options:
         required: true
       pull:
         description:
-          - When to ask the registry. V(missing) asks if the engine does not have the image, or not for O(image.platform).
+          - When to ask the registry. V(missing) asks if the engine does not have the image, or not for
+            O(image.platform).
           - Credentials are those of the Docker configuration on this machine (C(docker login), credential helpers).
         type: str
         choices: [always, missing, never]
@@ -60,7 +61,8 @@ options:
         default: [main]
       include:
         description:
-          - Packages in addition to those of the variant. C(ca-certificates) is among them when an archive is read by HTTPS.
+          - Packages in addition to those of the variant.
+          - C(ca-certificates) is added when an archive is read by HTTPS, so that the image can update itself.
         type: list
         elements: str
         default: []
@@ -73,8 +75,7 @@ options:
         description: Debian's name of the architecture, such as V(arm64). By default this machine's.
         type: str
   docker_host:
-    description:
-      - URL of the Docker engine. By default E(DOCKER_HOST), then the local socket. TLS is set up by the environment alone.
+    description: URL of the Docker engine. By default that of E(DOCKER_HOST), else the local socket.
     type: str
   timeout:
     description: Seconds that the engine, or an archive, may be silent during one request.
@@ -179,6 +180,7 @@ import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.goldsmith.images.plugins.module_utils import _source
 from ansible_collections.goldsmith.images.plugins.module_utils._apt_archive import proxies
 from ansible_collections.goldsmith.images.plugins.module_utils._debootstrap import Options, Recipe, recipe

@@ -11,15 +11,16 @@ short_description: Remove what builds have left in the Docker engine
 version_added: 0.1.0
 author: Goldsmith contributors (@goldsmith)
 description:
-  - Finds what builds have left, after a crash, a power cut or a C(kill -9), by the labels that every container and temporary
-    image has had since it was created, and removes it.
+  - Finds what builds have left, after a crash, a power cut or a C(kill -9), by the labels that every container and
+    temporary image has had since it was created, and removes it.
   - Images that were captured and have a tag are never touched, nor are bases, nor anything without the label
     C(io.goldsmith.build).
   - In check mode, lists what would go.
 options:
   build_ids:
     description:
-      - Builds of which every container and temporary image goes, finished or not, and every captured image without a tag.
+      - Builds of which every container and temporary image goes, finished or not, and every captured image without a
+        tag.
     type: list
     elements: str
     default: []
@@ -28,8 +29,7 @@ options:
     type: bool
     default: true
   docker_host:
-    description:
-      - URL of the Docker engine. By default E(DOCKER_HOST), then the local socket. TLS is set up by the environment alone.
+    description: URL of the Docker engine. By default that of E(DOCKER_HOST), else the local socket.
     type: str
   timeout:
     description: Seconds that the engine may be silent during one request.
@@ -110,17 +110,18 @@ failed_removals:
   contains: *leftover
 """
 
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.goldsmith.images.plugins.module_utils._docker import DOCKER_OPTIONS, run
+
+from ansible_collections.goldsmith.images.plugins.module_utils._docker import DOCKER_OPTIONS, UTC, run
 from ansible_collections.goldsmith.images.plugins.module_utils._sweep import Leftover, leftovers, sweep
 
 
 def work(client: Any, module: AnsibleModule) -> dict[str, Any]:
     params = module.params
-    found = leftovers(client, params["build_ids"], params["expired"], datetime.now(timezone.utc))
+    found = leftovers(client, params["build_ids"], params["expired"], datetime.now(UTC))
     removed, kept = ([], []) if module.check_mode else sweep(client, found)
     gone = found if module.check_mode else removed
     result = {
