@@ -59,16 +59,15 @@ def manifest(
 
 
 def digests(files: Iterable[Path], root: Path) -> dict[str, str]:
-    """Return the SHA-256 of files by name, relative to ``root`` where they lie below it.
+    """Return the SHA-256 of files by name, relative to ``root``, so that another machine's manifest says the same.
 
     Raises:
         EnvironmentFault: A file cannot be read.
     """
     found: dict[str, str] = {}
     for path in files:
-        name = path.relative_to(root) if path.is_relative_to(root) else path
         try:
-            found[name.as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
+            found[os.path.relpath(path, root)] = hashlib.sha256(path.read_bytes()).hexdigest()
         except OSError as error:
             raise EnvironmentFault(f"{path} cannot be read for the manifest: {error.strerror}") from error
     return found

@@ -77,16 +77,19 @@ def newest_artifact(session: Session, image: str, platform: str, target: str) ->
     ).first()
 
 
-def find_build(session: Session, prefix: str) -> BuildRecord:
-    """Return the one build whose id, or the random part of it, begins with ``prefix``."""
-    begins = or_(Build.id.startswith(prefix, autoescape=True), Build.id.contains(f"-{prefix}", autoescape=True))
+def find_build(session: Session, name: str) -> BuildRecord:
+    """Return the newest build of a label, or the one build whose id or its random part begins with ``name``."""
+    labelled = select(Build.id).where(Build.label == name).order_by(Build.started.desc(), Build.id.desc()).limit(1)
+    if found := session.scalar(labelled):
+        return record(session, found)
+    begins = or_(Build.id.startswith(name, autoescape=True), Build.id.contains(f"-{name}", autoescape=True))
     ids = session.scalars(select(Build.id).where(begins).order_by(Build.id.desc()).limit(4)).all()
-    if not ids or not prefix:
-        raise InputError(f"no build {prefix!r} is recorded", "goldsmith images show NAME lists the builds of an image.")
-    if len(ids) > 1 and prefix not in ids:
+    if not ids or not name:
+        raise InputError(f"no build {name!r} is recorded", "goldsmith images show NAME lists the builds of an image.")
+    if len(ids) > 1 and name not in ids:
         shown = ", ".join(ids[:3]) + (", …" if len(ids) > 3 else "")
-        raise InputError(f"{prefix!r} is the beginning of several builds: {shown}", "Give more of the id.")
-    return record(session, prefix if prefix in ids else ids[0])
+        raise InputError(f"{name!r} is the beginning of several builds: {shown}", "Give more of the id.")
+    return record(session, name if name in ids else ids[0])
 
 
 def images(session: Session) -> list[ImageSummary]:

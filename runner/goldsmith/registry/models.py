@@ -136,6 +136,7 @@ class Build(Base):
     __table_args__ = (
         CheckConstraint("state IN ('running', 'built', 'failed', 'interrupted')", name="state"),
         Index(None, "version_id"),
+        Index(None, "label"),
         Index("ix_build_running", "state", sqlite_where=_RUNNING, postgresql_where=_RUNNING),
     )
 

@@ -271,14 +271,18 @@ class Registry:
         with self._database.read() as session:
             return _queries.image(session, name, wanted)
 
-    def find_build(self, prefix: str) -> BuildRecord:
-        """Return the one build whose id, or the random part of it, begins with ``prefix``.
+    def find_build(self, name: str) -> BuildRecord:
+        """Return a build.
+
+        Args:
+            name: Its id; the beginning of the id or of the id's random part, where no other begins so; or a label
+                ``name/platform/target``, which means the newest build of it.
 
         Raises:
-            InputError: No build begins so, or several do.
+            InputError: No build is meant by it, or several are.
         """
         with self._database.read() as session:
-            return _queries.find_build(session, prefix)
+            return _queries.find_build(session, name)
 
     def packages(self, build_id: str) -> tuple[Package, ...]:
         """Return what was found inside a build's artifact, sorted.
