@@ -164,7 +164,7 @@ virtual_environment() {
     say "making .venv with $python"
     "$python" -m venv --clear "$venv"
   fi
-  say "installing the Python packages into .venv (about a minute, and 60 MB to load, the first time)"
+  say "installing the Python packages into .venv (the first time: a minute or two, and 120 MB to load)"
   rm -f "$venv/.goldsmith"
   (cd "$top" && "$venv/bin/python" -m pip install --disable-pip-version-check --no-input --progress-bar off -e '.[dev]') \
     2>&1 | tee "$log" | sed -n -u -e 's/^ *Downloading \([^ /]*\).*(\([0-9.]* MB\)).*/setup:   \1 (\2)/p' \

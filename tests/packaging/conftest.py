@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -55,30 +58,50 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return run
 
 
+def _once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """Return a directory that `make` has filled, once for all workers of pytest-xdist; the others wait for it."""
+    base = factory.getbasetemp()
+    directory = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    with directory.with_suffix(".lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.fstat(lock.fileno()).st_size:
+            shutil.rmtree(directory, ignore_errors=True)  # a worker that failed left it
+            directory.mkdir()
+            make(directory)
+            lock.write("made")
+    return directory
+
+
 @pytest.fixture(scope="session")
 def tarball(checkout: Path, run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The collection, as `ansible-galaxy collection build` makes it from this checkout."""
-    output = tmp_path_factory.mktemp("galaxy")
     collection = checkout / "collections/ansible_collections/goldsmith/images"
-    run("ansible-galaxy", "collection", "build", "--output-path", output, cwd=collection)
-    (built,) = output.iterdir()
+
+    def make(directory: Path) -> None:
+        run("ansible-galaxy", "collection", "build", "--output-path", directory, cwd=collection)
+
+    (built,) = _once(tmp_path_factory, "tarball", make).iterdir()
     return built
 
 
 @pytest.fixture(scope="session")
 def sdist(checkout: Path, run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The source distribution; `python -m build` also makes a wheel from it, which lies beside it."""
-    output = tmp_path_factory.mktemp("dist")
-    run(sys.executable, "-m", "build", "--outdir", output, checkout, cwd=output)
-    (built,) = output.glob("*.tar.gz")
+
+    def make(directory: Path) -> None:
+        run(sys.executable, "-m", "build", "--outdir", directory, checkout, cwd=directory)
+
+    (built,) = _once(tmp_path_factory, "dist", make).glob("*.tar.gz")
     return built
 
 
 @pytest.fixture(scope="session")
 def installed(sdist: Path, run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Executables of an environment that holds the wheel and what it depends on, and nothing else."""
-    environment = tmp_path_factory.mktemp("installed") / "venv"
     (wheel,) = sdist.parent.glob("*.whl")
-    run(sys.executable, "-m", "venv", environment, cwd=sdist.parent)
-    run(environment / "bin/python", "-m", "pip", "install", "--quiet", "--no-compile", wheel, cwd=sdist.parent)
-    return environment / "bin"
+
+    def make(directory: Path) -> None:
+        run(sys.executable, "-m", "venv", directory / "venv", cwd=directory)
+        run(directory / "venv/bin/python", "-m", "pip", "install", "--quiet", "--no-compile", wheel, cwd=directory)
+
+    return _once(tmp_path_factory, "installed", make) / "venv/bin"

@@ -10,8 +10,6 @@ from pathlib import Path, PurePosixPath
 import docker
 import pytest
 
-pytestmark = pytest.mark.xdist_group("tarball")
-
 PLAYBOOK = """
 - hosts: localhost
   gather_facts: false

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-pytestmark = [pytest.mark.network, pytest.mark.xdist_group("distribution")]
+pytestmark = pytest.mark.network
 
 METADATA = ("pyproject.toml", "PKG-INFO", ".gitignore")
 
@@ -56,8 +56,8 @@ def test_the_docker_target_is_found_by_its_entry_point(installed: Path, run, tmp
 
 
 def test_a_spec_made_by_init_is_valid(installed: Path, run, tmp_path: Path) -> None:
-    run("goldsmith", "init", "web", cwd=tmp_path, path=installed)
-    run("goldsmith", "validate", *tmp_path.glob("*.yml"), cwd=tmp_path, path=installed)
+    run("goldsmith", "init", "web.yml", cwd=tmp_path, path=installed)
+    run("goldsmith", "validate", "web.yml", cwd=tmp_path, path=installed)
 
 
 def test_ansible_finds_the_collection_with_no_path_set(installed: Path, run, tmp_path: Path) -> None:
@@ -76,4 +76,4 @@ def test_ansible_shows_the_documentation(installed: Path, run, tmp_path: Path, k
 
 def test_a_lifecycle_playbook_is_found_by_its_name(installed: Path, run, tmp_path: Path) -> None:
     shown = run("ansible-playbook", "--syntax-check", "goldsmith.images.sweep", cwd=tmp_path, path=installed)
-    assert "playbook: goldsmith.images.sweep" in shown or str(installed.parent) in shown
+    assert "playbook: goldsmith.images.sweep" in shown
