@@ -22,6 +22,20 @@ from goldsmith.plan import Plan, PlannedLayer
 
 PLAYBOOK = "build.yml"
 
+# In the lifecycle's plays `playbook_dir` is the collection's, and an inventory may be another one than the project's.
+_HERE = "{{ hostvars.localhost.goldsmith_project }}"
+_NOTE_PLACE = {
+    "name": "Note where this project lies",
+    "hosts": "localhost",
+    "gather_facts": False,
+    "tasks": [
+        {
+            "name": "Note where this project lies",
+            "ansible.builtin.set_fact": {"goldsmith_project": "{{ playbook_dir }}"},
+        }
+    ],
+}
+
 _CONFIG = """\
 [defaults]
 inventory = inventory.yml
@@ -94,7 +108,8 @@ def assemble(plan: Plan, secrets: Mapping[str, str], revision: Mapping[str, str]
         "goldsmith_revision": revision.get("commit"),
         "goldsmith_repository": revision.get("url"),
         "goldsmith_source": dict(plan.source),
-        "goldsmith_layers": "{{ playbook_dir }}/layers.yml",
+        "goldsmith_layers": f"{_HERE}/layers.yml",
+        "goldsmith_output": f"{_HERE}/output",
         "goldsmith_tests": tests,
         "goldsmith_target": dict(plan.options),
     }
@@ -109,8 +124,9 @@ def assemble(plan: Plan, secrets: Mapping[str, str], revision: Mapping[str, str]
         files={
             "ansible.cfg": _CONFIG,
             "inventory.yml": _INVENTORY,
-            PLAYBOOK: _yaml([play], f"{heading} Run it: ansible-playbook {PLAYBOOK}"),
+            PLAYBOOK: _yaml([_NOTE_PLACE, play], f"{heading} Run it: ansible-playbook {PLAYBOOK}"),
             "layers.yml": _yaml(layers, f"The layers of {label}. A layer's handlers run before the next layer begins."),
+            "output/.gitignore": "*\n",
             "README.md": _README.format(
                 label=label, name=spec.name, generator=__version__, spec=plan.build.loaded.path.name, playbook=PLAYBOOK
             ),
@@ -157,9 +173,7 @@ def _layer(layer: PlannedLayer, count: int, brought: dict[str, Path], debug: boo
             _bring_role(layer.role.path, brought)
         applied["ansible.builtin.include_role"] = {"name": layer.role.name}
     elif layer.tasks:
-        applied["ansible.builtin.include_tasks"] = "{{ playbook_dir }}/" + _bring_tasks(
-            layer.number, layer.tasks, brought
-        )
+        applied["ansible.builtin.include_tasks"] = f"{_HERE}/" + _bring_tasks(layer.number, layer.tasks, brought)
     if layer.variables:
         applied["vars"] = dict(layer.variables)
     yield applied
@@ -225,7 +239,7 @@ def _bring_test(path: Path, brought: dict[str, Path]) -> str:
     for file in (path, path.parent / "conftest.py") if path.suffix == ".py" else (path, *_included(path)):
         if file.exists():
             brought[f"{folder}/{file.relative_to(path.parent)}"] = file
-    return "{{ playbook_dir }}/" + f"{folder}/{path.name}"
+    return f"{_HERE}/{folder}/{path.name}"
 
 
 def _included(path: Path) -> Iterable[Path]:

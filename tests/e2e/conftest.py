@@ -1,0 +1,126 @@
+"""Runs the CLI in processes of its own against the real engine, each test with a Goldsmith home of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+
+GOLDSMITH = str(Path(sys.executable).parent / "goldsmith")
+
+
+@dataclass
+class Cli:
+    """The command `goldsmith` with a home and an environment of its own.
+
+    Attributes:
+        home: Its GOLDSMITH_HOME.
+        name: A name for images that no other test uses.
+    """
+
+    home: Path
+    name: str
+    environ: dict[str, str] = field(default_factory=dict)
+
+    def __call__(self, *arguments: object, code: int | None = 0, **kwargs: Any) -> subprocess.CompletedProcess[str]:
+        """Run it to its end and check its exit code."""
+        done = subprocess.run(
+            [GOLDSMITH, *map(str, arguments)], capture_output=True, text=True, env=self.environment, timeout=600, **kwargs
+        )
+        assert code is None or done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stderr, done.stderr
+        return done
+
+    def start(self, *arguments: object, **kwargs: Any) -> subprocess.Popen[str]:
+        """Start it and return at once."""
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} | kwargs
+        return subprocess.Popen([GOLDSMITH, *map(str, arguments)], text=True, env=self.environment, **pipes)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return os.environ | {"GOLDSMITH_HOME": str(self.home)} | self.environ
+
+    def build(self, spec: Path, *options: str, code: int = 0) -> dict[str, Any]:
+        """Build a spec of one build, and return the result that `--json` gives."""
+        return self.builds(spec, *options, code=code)[0]
+
+    def builds(self, *arguments: object, code: int = 0) -> list[dict[str, Any]]:
+        done = self("build", *arguments, "--json", code=code)
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        return [line for line in lines if line["kind"] == "result"]
+
+    def log(self, build: str) -> str:
+        return (self.home / "builds" / build / "ansible.log").read_text()
+
+    def record(self, build: str) -> dict[str, Any]:
+        return json.loads((self.home / "builds" / build / "manifest.json").read_text())
+
+
+@pytest.fixture
+def goldsmith(tmp_path: Path, docker_client: docker.DockerClient) -> Iterator[Cli]:
+    cli = Cli(tmp_path / "home", f"t-{uuid.uuid4().hex[:8]}")
+    yield cli
+    labelled = {"label": f"io.goldsmith.name={cli.name}"}
+    for container in docker_client.containers.list(all=True, filters=labelled):
+        container.remove(force=True, v=True)
+    for image in docker_client.images.list(filters=labelled):
+        docker_client.images.remove(image.id, force=True)
+
+
+@pytest.fixture(scope="session")
+def python_image(base_image: str, docker_client: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Id of the base image with Python in it, so that a test that is about something else builds in seconds."""
+    reference = f"goldsmith-test/python:{base_image.removeprefix('sha256:')[:12]}"
+    try:
+        return str(docker_client.images.get(reference).id)
+    except docker.errors.ImageNotFound:
+        install = "apt-get update && apt-get install -y --no-install-recommends python3 python3-apt && apt-get clean"
+        container = docker_client.containers.run(base_image, ["sh", "-c", install], detach=True)
+        try:
+            assert container.wait()["StatusCode"] == 0, container.logs().decode()
+            repository, tag = reference.split(":")
+            return str(container.commit(repository, tag).id)
+        finally:
+            container.remove(force=True, v=True)
+
+
+SpecWriter = Callable[..., Path]
+
+
+@pytest.fixture
+def write_spec(goldsmith: Cli, tmp_path: Path, python_image: str) -> SpecWriter:
+    """Writes a small spec: of the image with Python, with one layer of tasks unless other keys are given."""
+
+    def write(tasks: str = "[]", files: Mapping[str, str] | None = None, **keys: Any) -> Path:
+        spec = {
+            "name": goldsmith.name,
+            "platforms": {"debian-12": {"docker": {"image": python_image, "pull": "never"}}},
+            "layers": [{"tasks": "tasks.yml"}],
+            "targets": {"docker": {"tags": ["{{ version }}"]}},
+        } | keys
+        for name, text in ({"tasks.yml": tasks} | dict(files or {})).items():
+            path = tmp_path / "spec" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        path = tmp_path / "spec" / "spec.yml"
+        path.write_text(json.dumps({key: value for key, value in spec.items() if value is not None}))
+        return path
+
+    return write
+
+
+def leftovers(client: docker.DockerClient, name: str) -> list[str]:
+    """Return the containers and untagged images of a test that are there."""
+    labelled = {"label": f"io.goldsmith.name={name}"}
+    containers = [str(container.name) for container in client.containers.list(all=True, filters=labelled)]
+    images = [image for image in client.images.list(all=True, filters=labelled) if not image.tags]
+    return containers + [str(image.id) for image in images]

@@ -1,0 +1,281 @@
+"""What goes wrong is told, nothing is left behind, and nothing good is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import docker
+import pytest
+
+from .conftest import GOLDSMITH, Cli, SpecWriter, leftovers
+
+pytestmark = pytest.mark.docker
+
+WAIT = "- name: Wait\n  ansible.builtin.command: {cmd: sleep 300}\n"
+
+
+def until(condition: Callable[[], object], what: str, seconds: float = 90) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not come true within {seconds} s"
+        time.sleep(0.1)
+
+
+def containers(client: docker.DockerClient, name: str) -> list[docker.models.containers.Container]:
+    return client.containers.list(filters={"label": f"io.goldsmith.name={name}"})
+
+
+def sleeping(client: docker.DockerClient, name: str) -> bool:
+    """Whether the layer that waits is reached."""
+    return any("sleep 300" in " ".join(row) for one in containers(client, name) for row in one.top()["Processes"] or [])
+
+
+@pytest.mark.parametrize(
+    ("tasks", "reason"),
+    [
+        ("- name: Break\n  ansible.builtin.fail: {msg: on purpose}\n", "on purpose"),
+        ("- name: Break\n  ansible.builtin.command: {cmd: ls /nowhere}\n", "No such file or directory"),
+        ("- name: Break\n  ansible.builtin.command: {cmd: 'false'}\n  loop: [1, 2]\n", "non-zero return code"),
+        ("- name: Break\n  ansible.builtin.debug: {msg: '{{ not_there }}'}\n", "'not_there' is undefined"),
+    ],
+)
+def test_a_failing_task_is_named_with_layer_and_reason_and_all_is_released(
+    goldsmith: Cli, write_spec: SpecWriter, docker_client: docker.DockerClient, tasks: str, reason: str
+) -> None:
+    done = goldsmith("build", write_spec(tasks), code=1)
+    failure = done.stdout.splitlines()[-1]
+    assert "phase provision, layer tasks, task 'Break'" in failure and reason in failure
+    assert leftovers(docker_client, goldsmith.name) == []
+    (image,) = json.loads(goldsmith("images", "--json").stdout)
+    assert image["state"] == "failed"
+
+
+def test_a_failing_goss_test_fails_the_build_with_what_was_expected_and_found(
+    goldsmith: Cli, write_spec: SpecWriter, docker_client: docker.DockerClient
+) -> None:
+    files = {"a.goss.yaml": "package: {nginx: {installed: true}}\n"}
+    done = goldsmith("build", write_spec(files=files, tests=[{"goss": "a.goss.yaml"}]), code=1)
+    assert "nginx" in done.stdout.splitlines()[-1] and "expected true, found false" in done.stdout.splitlines()[-1]
+    shown = json.loads(goldsmith("images", "show", goldsmith.name, "--json").stdout)
+    assert shown["versions"][0]["builds"][0]["tests"]["failed"] == 1
+    assert leftovers(docker_client, goldsmith.name) == []
+
+
+def test_an_image_that_does_not_boot_well_is_discarded_before_it_is_tagged(
+    goldsmith: Cli, write_spec: SpecWriter, docker_client: docker.DockerClient
+) -> None:
+    files = {"boot.goss.yaml": "file: {/nowhere: {exists: true}}\n"}
+    goldsmith("build", write_spec(files=files, tests=[{"boot": {"goss": "boot.goss.yaml"}}]), code=1)
+    assert docker_client.images.list(filters={"label": f"io.goldsmith.name={goldsmith.name}"}) == []
+
+
+def test_a_base_image_that_does_not_exist_is_told(goldsmith: Cli, write_spec: SpecWriter) -> None:
+    spec = write_spec(platforms={"debian-12": {"docker": {"image": "goldsmith-test/nowhere:1", "pull": "never"}}})
+    done = goldsmith("build", spec, code=1)
+    assert "goldsmith-test/nowhere:1" in done.stdout.splitlines()[-1]
+
+
+def test_a_push_that_is_refused_leaves_the_image_and_says_how_to_push_again(
+    goldsmith: Cli, write_spec: SpecWriter, docker_client: docker.DockerClient
+) -> None:
+    repository = f"127.0.0.1:1/{goldsmith.name}"
+    spec = write_spec(targets={"docker": {"repository": repository, "tags": ["v1"], "push": True}})
+    done = goldsmith("build", spec, code=1)
+    assert f"docker push {repository}:v1" in done.stdout
+    image = docker_client.images.get(f"{repository}:v1")
+    shown = json.loads(goldsmith("images", "show", goldsmith.name, "--json").stdout)
+    (artifact,) = shown["versions"][0]["builds"][0]["artifacts"]
+    assert (artifact["identity"], artifact["published"]) == (image.id, False)
+
+
+def test_a_container_that_is_removed_mid_build_fails_the_build_and_leaves_nothing(
+    goldsmith: Cli, write_spec: SpecWriter, docker_client: docker.DockerClient
+) -> None:
+    with goldsmith.start("build", write_spec(WAIT + WAIT)) as process:
+        until(lambda: sleeping(docker_client, goldsmith.name), "the layer")
+        for container in containers(docker_client, goldsmith.name):
+            container.remove(force=True)
+        said, _ = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "layer tasks" in said.splitlines()[-1]
+    assert leftovers(docker_client, goldsmith.name) == []
+
+
+def test_ctrl_c_releases_everything(goldsmith: Cli, write_spec: SpecWriter, docker_client: docker.DockerClient) -> None:
+    with goldsmith.start("build", write_spec(WAIT)) as process:
+        until(lambda: sleeping(docker_client, goldsmith.name), "the layer")
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=120)
+    assert process.returncode == 130, said
+    assert "the build was cancelled" in said
+    assert leftovers(docker_client, goldsmith.name) == []
+    (image,) = json.loads(goldsmith("images", "--json").stdout)
+    assert image["state"] == "failed"
+
+
+def test_after_kill_9_sweep_removes_exactly_that_builds_container(
+    goldsmith: Cli, write_spec: SpecWriter, docker_client: docker.DockerClient
+) -> None:
+    with goldsmith.start("build", write_spec(WAIT)) as killed, goldsmith.start("build", write_spec(WAIT)) as other:
+        until(lambda: len(containers(docker_client, goldsmith.name)) == 2, "both machines")
+        until(lambda: sleeping(docker_client, goldsmith.name), "the layer")
+        before = {container.name for container in containers(docker_client, goldsmith.name)}
+        killed.kill()
+        killed.wait(10)
+        listed = json.loads(goldsmith("sweep", "--check", "--json").stdout)
+        removed = json.loads(goldsmith("sweep", "--json").stdout)
+        after = {container.name for container in containers(docker_client, goldsmith.name)}
+        other.send_signal(signal.SIGINT)
+        other.communicate(timeout=120)
+    mine = [thing for thing in listed["found"] if thing["kind"] == "container" and thing["name"] in before]
+    assert len(mine) == 1
+    assert [thing["name"] for thing in removed["removed"] if thing["name"] in before] == [mine[0]["name"]]
+    assert before - after == {mine[0]["name"]}
+    assert leftovers(docker_client, goldsmith.name) == []
+    states = {
+        build["state"]
+        for version in json.loads(goldsmith("images", "show", goldsmith.name, "--json").stdout)["versions"]
+        for build in version["builds"]
+    }
+    assert states == {"interrupted", "failed"}
+
+
+def test_a_second_ctrl_c_ends_at_once_and_leaves_only_what_sweep_finds(
+    goldsmith: Cli, write_spec: SpecWriter, docker_client: docker.DockerClient
+) -> None:
+    with goldsmith.start("build", write_spec(WAIT)) as process:
+        until(lambda: sleeping(docker_client, goldsmith.name), "the layer")
+        process.send_signal(signal.SIGINT)
+        assert process.stdout
+        until(lambda: "Releasing" in process.stdout.readline(), "the first signal")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 130
+        process.stdout.close()
+    goldsmith("sweep")
+    assert leftovers(docker_client, goldsmith.name) == []
+
+
+def test_a_machine_is_kept_when_asked_can_be_entered_and_is_swept_by_its_build(
+    goldsmith: Cli, write_spec: SpecWriter, docker_client: docker.DockerClient
+) -> None:
+    spec = write_spec("- ansible.builtin.fail: {msg: x}\n")
+    result = goldsmith.build(spec, "--on-error", "keep", code=1)
+    (container,) = containers(docker_client, goldsmith.name)
+    assert container.labels["io.goldsmith.build"] == result["build"]
+    said = in_terminal([GOLDSMITH, "shell", result["build"]], goldsmith.environment, "echo inside $((40 + 2)); exit\n")
+    assert "inside 42" in said
+    goldsmith("sweep", result["build"])
+    assert leftovers(docker_client, goldsmith.name) == []
+    assert "has no machine any more" in goldsmith("shell", result["build"], code=2).stderr
+
+
+def test_debug_pauses_between_phases_and_layers_and_says_how_to_enter(goldsmith: Cli, write_spec: SpecWriter) -> None:
+    said = in_terminal([GOLDSMITH, "build", str(write_spec()), "--debug"], goldsmith.environment, "\n" * 8)
+    for point in ("acquire", "layer-1", "provision"):
+        assert f"pauses after {point}" in said
+    assert "goldsmith shell" in said and "is built" in said
+
+
+def test_secrets_are_used_and_found_nowhere(
+    goldsmith: Cli, write_spec: SpecWriter, docker_client: docker.DockerClient, tmp_path: Path
+) -> None:
+    value = 'S3cr"et {{ 1 + 1 }}\nsecond line'
+    goldsmith.environ["THE_TOKEN"] = value
+    tasks = """\
+- ansible.builtin.command: {cmd: sha256sum, stdin: "{{ token }}", stdin_add_newline: false}
+  register: digest
+- ansible.builtin.copy: {content: "{{ digest.stdout }}", dest: /etc/digest, mode: "0644"}
+- ansible.builtin.debug: {var: token}
+- ansible.builtin.debug: {msg: "{{ token | b64encode }}"}
+"""
+    done = goldsmith("build", write_spec(tasks, secrets={"token": {"env": "THE_TOKEN"}}), "-v")
+    (line,) = [line for line in done.stdout.splitlines() if " digest " in line]
+    image = docker_client.images.get(line.split()[-1])
+    import hashlib
+
+    inside = docker_client.containers.run(image.id, ["cat", "/etc/digest"], remove=True).decode()
+    assert inside.startswith(hashlib.sha256(value.encode()).hexdigest()), "the role got the value as it is"
+    image_tar = tmp_path / "image.tar"
+    image_tar.write_bytes(b"".join(image.save()))
+    for part in ('S3cr"et', "second line", 'S3cr\\"et'):
+        assert part not in done.stdout + done.stderr
+        grep = subprocess.run(["grep", "-rlF", part, str(goldsmith.home), str(image_tar), "/dev/shm"], capture_output=True, text=True)
+        assert grep.stdout == ""
+
+
+def test_a_secret_that_is_missing_is_named_before_anything_starts(
+    goldsmith: Cli, write_spec: SpecWriter, docker_client: docker.DockerClient
+) -> None:
+    done = goldsmith("build", write_spec(secrets={"token": {"env": "NOT_SET_ANYWHERE"}}), code=None)
+    assert done.returncode in {2, 3}
+    assert "NOT_SET_ANYWHERE" in done.stderr and "token" in done.stderr
+    assert json.loads(goldsmith("images", "--json").stdout) == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"name": "web; rm -rf /"}, "web; rm -rf /"),
+        ({"layers": [{"role": "goldsmith.images.os_patchin"}]}, "did you mean 'goldsmith.images.os_patching'?"),
+        ({"layers": [{"tasks": "missing.yml"}]}, "missing.yml"),
+    ],
+)
+def test_a_wrong_spec_is_refused_with_its_place(goldsmith: Cli, write_spec: SpecWriter, keys: dict, message: str) -> None:
+    done = goldsmith("build", write_spec(**keys), code=2)
+    assert message in done.stderr and "spec.yml:" in done.stderr
+
+
+def test_no_engine_is_the_environments_fault(goldsmith: Cli, write_spec: SpecWriter, tmp_path: Path) -> None:
+    goldsmith.environ["DOCKER_HOST"] = f"unix://{tmp_path}/nothing.sock"
+    done = goldsmith("build", write_spec(), code=3)
+    assert "no Docker engine answers" in done.stderr
+
+
+@pytest.fixture
+def small_disk(goldsmith: Cli) -> Iterator[Path]:
+    """Goldsmith's home on a file system of a few megabytes."""
+    goldsmith.home.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(goldsmith.home)], check=True)
+    yield goldsmith.home
+    subprocess.run(["umount", "-l", str(goldsmith.home)], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a small file system is mounted, which needs root")
+def test_a_full_disk_while_saving_is_told_and_the_image_stays(
+    goldsmith: Cli, write_spec: SpecWriter, docker_client: docker.DockerClient, small_disk: Path
+) -> None:
+    done = goldsmith("build", write_spec(targets={"docker": {"tags": ["1"], "save": "image.tar"}}), code=1)
+    assert "image.tar" in done.stdout.splitlines()[-1]
+    assert not list(small_disk.rglob("*image.tar*")), "no partial file stays"
+    assert docker_client.images.get(f"{goldsmith.name}:1")
+
+
+def in_terminal(command: list[str], environ: dict[str, str], typed: str) -> str:
+    """Run a command at a terminal of its own, type into it, and return what it shows."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execve(command[0], command, environ | {"TERM": "dumb", "COLUMNS": "200"})
+    os.write(terminal, typed.encode())
+    said = b""
+    deadline = time.monotonic() + 180
+    try:
+        while time.monotonic() < deadline:
+            if select.select([terminal], [], [], 1)[0]:
+                piece = os.read(terminal, 65536)
+                if not piece:
+                    break
+                said += piece
+    except OSError:  # the terminal is gone with the command
+        pass
+    finally:
+        os.close(terminal)
+        os.waitpid(child, 0)
+    return said.decode(errors="replace").replace("\r\n", "\n")
