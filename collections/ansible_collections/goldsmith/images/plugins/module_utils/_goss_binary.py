@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -29,6 +30,8 @@ SHA256 = {
     "amd64": "87dd36cfa1b8b50554e6e2ca29168272e26755b19ba5438341f7c66b36decc19",
     "arm64": "14fd24ac08236559f4809e6a627792d1b947ed98654bba1662ef1d6122d77e18",
 }
+NATIVE = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}.get(platform.machine())
+"""This machine's architecture in Debian's words; None when goss is not offered for it."""
 DEBIAN_SUITE = "trixie"
 KEYRINGS = ("/usr/share/keyrings/debian-archive-keyring.gpg", "/usr/share/keyrings/debian-archive-keyring.pgp")
 CONNECT_TIMEOUT = 10
@@ -75,7 +78,24 @@ def version_of(path: str) -> str:
             package = owner.stdout.split(": ")[0]
             return _run(["dpkg-query", "--show", "--showformat=${Version}", package]).stdout.split("-")[0]
     # The first release with a log level is 0.4.0.
-    return "0.4" if "--log-level" in ran.stdout + ran.stderr else "unknown"
+    return "0.4" if "--log-level" in ran.stdout + ran.stderr else "0.3"
+
+
+def usable_version(path: str, architecture: str) -> str:
+    """Return the version of a goss binary, ``unknown`` if it is made for another machine than this one.
+
+    Raises:
+        GossError: It is made for another architecture than asked for, is not goss, or not of version 0.4.
+    """
+    program = inspect_program(path)
+    if program.architecture != architecture:
+        raise GossError(f"{path} is made for {program.architecture}, not {architecture}")
+    if architecture != NATIVE:
+        return "unknown"
+    version = version_of(path)
+    if not version.startswith("0.4"):
+        raise GossError(f"{path} is version {version}; 0.4 is needed, as earlier ones report differently")
+    return version
 
 
 def installed(architecture: str) -> Binary:
@@ -88,21 +108,16 @@ def installed(architecture: str) -> Binary:
     if not path:
         msg = "no program goss on PATH"
         raise GossError(msg)
-    program = inspect_program(path)
-    if program.architecture != architecture:
-        raise GossError(f"{path} is made for {program.architecture}, not {architecture}")
-    version = version_of(path)
-    if not version.startswith("0.4"):
-        raise GossError(f"{path} is version {version}; 0.4 is needed, as earlier ones report differently")
-    return Binary(path, version, "installed", fetched=False)
+    return Binary(path, usable_version(path, architecture), "installed", fetched=False)
 
 
 class Source(NamedTuple):
-    """A way to fetch goss: the name of its file in the cache, its checksum if known, and what writes the file."""
+    """A way to fetch goss: its name in the cache, version and checksum if known, and what writes the file."""
 
     origin: str
     name: str
-    version: str
+    architecture: str
+    version: Optional[str]
     sha256: Optional[str]
     fetch: Callable[[Path], None]
 
@@ -111,30 +126,35 @@ def release(architecture: str) -> Source:
     """Return the project's own release, which is statically linked and so runs on any Linux."""
     url = RELEASE.format(version=VERSION, architecture=architecture)
     name = f"goss-{VERSION}-{architecture}"
-    return Source("release", name, VERSION, SHA256[architecture], lambda path: _download(url, path))
+    return Source("release", name, architecture, VERSION, SHA256[architecture], lambda path: _download(url, path))
 
 
 def custom(url: str, sha256: str, architecture: str) -> Source:
     """Return a binary from a place of the user's."""
     name = f"goss-{sha256[:16].lower()}-{architecture}"
-    return Source("url", name, "", sha256.lower(), lambda path: _download(url, path))
+    return Source("url", name, architecture, None, sha256.lower(), lambda path: _download(url, path))
 
 
 def debian(architecture: str) -> Source:
     """Return the binary in Debian 13's package, which is dynamically linked with glibc 2.34."""
     name = f"goss-{VERSION}-{architecture}-debian"
-    return Source("debian", name, VERSION, None, lambda path: _from_debian(architecture, path))
+    return Source("debian", name, architecture, VERSION, None, lambda path: _from_debian(architecture, path))
 
 
 def cached(source: Source, cache: Path) -> Optional[Binary]:
-    """Return the binary if it has been fetched before and is whole."""
+    """Return the binary if it has been fetched before and is whole.
+
+    Raises:
+        GossError: What has been fetched from a place of the user's is not goss 0.4.
+    """
     path = cache / source.name
     if not path.is_file() or (source.sha256 and _sha256(path) != source.sha256):
         return None
-    return Binary(str(path), source.version or version_of(str(path)), source.origin, fetched=False)
+    version = source.version or usable_version(str(path), source.architecture)
+    return Binary(str(path), version, source.origin, fetched=False)
 
 
-def fetch(source: Source, cache: Path, architecture: str) -> Binary:
+def fetch(source: Source, cache: Path) -> Binary:
     """Fetch a binary into the cache, or take what another build has put there meanwhile.
 
     Raises:
@@ -151,17 +171,12 @@ def fetch(source: Source, cache: Path, architecture: str) -> Binary:
             source.fetch(temporary)
             if source.sha256 and _sha256(temporary) != source.sha256:
                 raise GossError(f"what was downloaded has the sha256 {_sha256(temporary)}, not {source.sha256}")
-            program = inspect_program(name)
-            if program.architecture != architecture:
-                raise GossError(f"what was downloaded is made for {program.architecture}, not {architecture}")
             temporary.chmod(0o755)
+            version = usable_version(name, source.architecture)
             temporary.replace(cache / source.name)
         finally:
             temporary.unlink(missing_ok=True)
-    found = cached(source, cache)
-    if not found:
-        raise GossError(f"{cache / source.name} was removed by somebody else just now")
-    return found._replace(fetched=True)
+    return Binary(str(cache / source.name), source.version or version, source.origin, fetched=True)
 
 
 @contextlib.contextmanager

@@ -32,13 +32,16 @@ except ImportError as error:
     print(error.name)
     sys.exit({MISSING})
 try:
-    answer = testinfra.get_host(options["connection"], **options["backend"]).run("true")
+    machine = testinfra.get_host(options["connection"], **options["backend"])
+    answer = machine.run("true")
     said = answer.stderr.strip() or f"exit status {{answer.rc}}"
 except Exception as error:
     answer, said = None, f"{{type(error).__name__}}: {{error}}"
 if answer is None or answer.rc:
     print(said)
     sys.exit({SILENT})
+with open(options["identity"], "w") as identity:
+    identity.write(machine.backend.get_pytest_id())
 sys.exit(pytest.main(options["arguments"]))
 """
 
@@ -70,11 +73,16 @@ class Machine(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """How pytest ended: its exit code or the runner's, what was printed, and the report in XML (empty: none)."""
+    """How pytest ended.
+
+    ``code`` is its exit code or the runner's, ``output`` what was printed, ``report`` the report in XML (empty: none),
+    and ``host`` the word for the machine in the tests' names.
+    """
 
     code: int
     output: str
     report: str
+    host: str
 
 
 def run(python: str, paths: Sequence[Path], machine: Machine, timeout: int) -> Outcome:
@@ -99,8 +107,10 @@ def run(python: str, paths: Sequence[Path], machine: Machine, timeout: int) -> O
         arguments += ["--basetemp", str(folder / "tmp"), f"--junit-xml={report}"]
         arguments += [*machine.arguments(), "--", *map(str, paths)]
         options = {"connection": machine.connection, "backend": machine.backend(), "arguments": arguments}
+        options["identity"] = str(folder / "identity")
         code, output = _execute([python, "-c", RUNNER], json.dumps(options), root, timeout)
-        return Outcome(code, output, report.read_text(encoding="utf-8") if report.is_file() else "")
+        texts = [path.read_text("utf-8") if path.is_file() else "" for path in (report, folder / "identity")]
+        return Outcome(code, output, *texts)
 
 
 def _execute(command: List[str], given: str, folder: str, timeout: int) -> tuple[int, str]:

@@ -28,7 +28,7 @@ attributes:
 options:
   path:
     description:
-      - A binary to use, whatever else there is.
+      - A binary to use, whatever else there is. It must be of version 0.4.
     type: path
   architecture:
     description:
@@ -98,7 +98,9 @@ path:
   type: str
   sample: /home/user/.cache/goldsmith/goss-0.4.9-amd64
 version:
-  description: The binary's version; V(unknown) when a binary given by O(path) does not tell it.
+  description:
+    - The binary's version; V(unknown) when it is made for another architecture than the controller's
+    and so cannot be asked.
   returned: success
   type: str
   sample: 0.4.9
@@ -110,16 +112,13 @@ origin:
 """
 
 import os
-import platform
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.goldsmith.images.plugins.module_utils import _goss_binary
-from ansible_collections.goldsmith.images.plugins.module_utils._goss import GossError, inspect_program
-
-ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+from ansible_collections.goldsmith.images.plugins.module_utils._goss import GossError
 
 
 class GossBinary:
@@ -130,8 +129,7 @@ class GossBinary:
         self.origins: List[str] = params["origins"]
         self.url: Optional[str] = params["url"]
         self.sha256: Optional[str] = params["sha256"]
-        self.native = ARCHITECTURES.get(platform.machine())
-        self.architecture = params["architecture"] or self.native
+        self.architecture = params["architecture"] or _goss_binary.NATIVE
         self.cache = Path(params["cache"]) if params["cache"] else _goss_binary.default_cache(os.environ)
         self.check_mode = check_mode
         self.tried: List[str] = []
@@ -142,10 +140,12 @@ class GossBinary:
         Raises:
             GossError: None can; the message names every way and why it failed.
         """
-        if self.path:
-            return self._given(self.path)
         if not self.architecture:
-            raise GossError(f"goss is offered for amd64 and arm64, not for {platform.machine()}: name one by path.")
+            msg = "goss is offered for amd64 and arm64 only: name the architecture of the machine to validate."
+            raise GossError(msg)
+        if self.path:
+            version = _goss_binary.usable_version(self.path, self.architecture)
+            return _goss_binary.Binary(self.path, version, "path", fetched=False)
         if "installed" in self.origins and not self.url:
             try:
                 return _goss_binary.installed(self.architecture)
@@ -158,9 +158,11 @@ class GossBinary:
                 return found
         for source in sources:
             if self.check_mode:
-                return _goss_binary.Binary(str(self.cache / source.name), source.version, source.origin, fetched=True)
+                return _goss_binary.Binary(
+                    str(self.cache / source.name), source.version or "unknown", source.origin, fetched=True
+                )
             try:
-                return _goss_binary.fetch(source, self.cache, self.architecture)
+                return _goss_binary.fetch(source, self.cache)
             except GossError as error:
                 self.tried.append(f"{source.origin}: {error}")
         ways = "\n".join(f"- {way}" for way in self.tried)
@@ -168,13 +170,6 @@ class GossBinary:
             f"no goss 0.4 for {self.architecture} could be had. Install it, or name a binary by path, or by url and "
             f"sha256. Tried:\n{ways}"
         )
-
-    def _given(self, path: str) -> _goss_binary.Binary:
-        program = inspect_program(path)
-        version = _goss_binary.version_of(path) if program.architecture == self.native else "unknown"
-        if not version.startswith(("0.4", "unknown")):
-            raise GossError(f"{path} is goss {version}; 0.4 is needed, as earlier ones report differently.")
-        return _goss_binary.Binary(path, version, "path", fetched=False)
 
     def _sources(self, architecture: str) -> List[_goss_binary.Source]:
         if self.url and self.sha256:

@@ -203,7 +203,7 @@ class Testinfra:
         elif not outcome.report:
             reason = f"pytest did not run (exit status {outcome.code}): {said}"
         else:
-            report = read_junit(outcome.report, "testinfra", self.machine.connection)
+            report = read_junit(outcome.report, "testinfra", outcome.host)
             if not report.broken and outcome.code in {_testinfra.PASSED, _testinfra.FAILED}:
                 return report
             broken = "; ".join(report.broken) or f"pytest broke off (exit status {outcome.code}): {said}"
