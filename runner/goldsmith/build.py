@@ -24,7 +24,7 @@ from goldsmith.registry import Registry, Version
 from goldsmith.result import BuildResult, Failure
 from goldsmith.revision import revision
 from goldsmith.run import Outcome, Run, run
-from goldsmith.spec import Build, LoadedSpec, Mask, fingerprint, lookups, resolve
+from goldsmith.spec import Build, LoadedSpec, Mask, fingerprint, resolve
 from goldsmith.sweep import sweep
 
 RESULT = "result.json"
@@ -93,8 +93,7 @@ def tools() -> dict[str, str]:
 
 def assembled(planned_build: Plan, *, debug: bool = False) -> project.Project:
     """Return the Ansible project of a plan."""
-    loaded = planned_build.build.loaded
-    return project.assemble(planned_build, lookups(loaded.spec), revision(loaded.directory), debug)
+    return project.assemble(planned_build, revision(planned_build.build.loaded.directory), debug)
 
 
 class BuildRun:

@@ -19,6 +19,7 @@ from ruamel.yaml.scalarstring import LiteralScalarString
 from goldsmith import __version__
 from goldsmith.errors import EnvironmentFault
 from goldsmith.plan import Plan, PlannedLayer
+from goldsmith.spec import Spec, lookups
 
 PLAYBOOK = "build.yml"
 
@@ -84,12 +85,11 @@ class Project:
     brought: Mapping[str, Path]
 
 
-def assemble(plan: Plan, secrets: Mapping[str, str], revision: Mapping[str, str], debug: bool = False) -> Project:
+def assemble(plan: Plan, revision: Mapping[str, str], debug: bool = False) -> Project:
     """Return the project of a plan.
 
     Args:
         plan: The plan.
-        secrets: Ansible expression that looks up each secret, by name.
         revision: What version control says of the spec: ``commit`` and ``url``, where known.
         debug: Pause after each layer until a file of the pause's name lies in the directory ``goldsmith_debug``.
     """
@@ -100,6 +100,7 @@ def assemble(plan: Plan, secrets: Mapping[str, str], revision: Mapping[str, str]
         if (path := plan.build.loaded.directory / name).is_dir():
             brought[name] = path
     label, spec = plan.build.label, plan.build.loaded.spec
+    secrets = lookups(spec, {vault: _bring_vault(Path(vault), brought) for vault in _vaults(spec)})
     variables: dict[str, Any] = {
         "goldsmith_name": spec.name,
         "goldsmith_version": plan.version,
@@ -219,6 +220,17 @@ def _bring_tasks(number: int, tasks: Path, brought: dict[str, Path]) -> str:
             if (parent / name).is_dir():
                 brought.setdefault(f"{inside}/{name}", parent / name)
     return f"{inside}/tasks/{tasks.name}"
+
+
+def _vaults(spec: Spec) -> list[str]:
+    return sorted({secret.vault for secret in spec.secrets.values() if secret.vault is not None})
+
+
+def _bring_vault(path: Path, brought: dict[str, Path]) -> str:
+    """Bring an encrypted file along, as it is; return the Jinja2 expression for its place."""
+    name = f"secrets/{len([place for place in brought if place.startswith('secrets/')]) + 1}-{path.name}"
+    brought[name] = path
+    return f"hostvars.localhost.goldsmith_project ~ {'/' + name!r}"
 
 
 def _test(test: Mapping[str, Any], brought: dict[str, Path]) -> dict[str, Any]:

@@ -15,6 +15,9 @@ name: web
 description: A web server
 parameters:
   port: 8080
+secrets:
+  db_password: {env: DB}
+  api_key: {vault: vault.yml}
 platforms:
   debian-12:
     docker: {from: base}
@@ -51,6 +54,7 @@ def spec_directory(tmp_path: Path) -> Path:
         "tests/conftest.py": "",
         "boot/web.goss.yaml": "process: {}\n",
         "group_vars/all.yml": "x: 1\n",
+        "vault.yml": "$ANSIBLE_VAULT;1.1;AES256\n",
         "secret-notes.txt": "not for the project\n",
     }
     for name, text in files.items():

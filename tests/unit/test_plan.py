@@ -39,7 +39,7 @@ def test_an_unknown_role_is_named_with_its_place_and_the_nearest_one(web_build: 
     with pytest.raises(InputError) as caught:
         plan(web_build, "1", None, lambda name: None, lambda name: "goldsmith.images.os_patching")
     problem = caught.value.problems[0]
-    assert (Path(problem.file).name, problem.line) == ("web.yml", 9)
+    assert (Path(problem.file).name, problem.line) == ("web.yml", 12)
     assert "did you mean 'goldsmith.images.os_patching'?" in str(problem)
     assert len(caught.value.problems) == 2, "both layers that are roles"
 

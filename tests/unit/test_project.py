@@ -10,7 +10,6 @@ from goldsmith.errors import EnvironmentFault
 from goldsmith.plan import Plan
 
 HERE = "{{ hostvars.localhost.goldsmith_project }}"
-SECRETS = {"db_password": "{{ lookup('ansible.builtin.env', 'DB') }}"}
 
 
 def parsed(text: str) -> list[dict[str, object]]:
@@ -19,7 +18,7 @@ def parsed(text: str) -> list[dict[str, object]]:
 
 @pytest.fixture
 def assembled(web_plan: Plan) -> project.Project:
-    return project.assemble(web_plan, SECRETS, {"commit": "abc"})
+    return project.assemble(web_plan, {"commit": "abc"})
 
 
 def test_the_playbook_is_the_targets_lifecycle_with_its_variables(assembled: project.Project) -> None:
@@ -30,7 +29,8 @@ def test_the_playbook_is_the_targets_lifecycle_with_its_variables(assembled: pro
     assert variables["goldsmith_source"] == {"image": "sha256:abc", "pull": "never"}
     assert variables["goldsmith_target"]["repository"] == "example/web"
     assert variables["port"] == 8080, "parameters are variables for Ansible"
-    assert variables["db_password"] == SECRETS["db_password"], "secrets are looked up, not written"
+    assert "lookup('ansible.builtin.env', 'DB'" in variables["db_password"], "secrets are looked up, not written"
+    assert f"{HERE[3:-3]} ~ '/secrets/1-vault.yml'" in variables["api_key"]
     assert variables["goldsmith_revision"] == "abc"
 
 
@@ -60,6 +60,7 @@ def test_only_what_the_build_needs_is_brought_along(assembled: project.Project, 
         "tests/conftest.py": spec_directory / "tests/conftest.py",
         "tests/2/web.goss.yaml": spec_directory / "boot/web.goss.yaml",
         "group_vars": spec_directory / "group_vars",
+        "secrets/1-vault.yml": spec_directory / "vault.yml",
     }
 
 
@@ -73,13 +74,13 @@ def test_tests_are_named_by_their_place_in_the_project(assembled: project.Projec
 
 
 def test_debug_pauses_after_each_layer(web_plan: Plan) -> None:
-    tasks = parsed(project.assemble(web_plan, {}, {}, debug=True).files["layers.yml"])
+    tasks = parsed(project.assemble(web_plan, {}, debug=True).files["layers.yml"])
     waits = [task["ansible.builtin.wait_for"]["path"] for task in tasks if "ansible.builtin.wait_for" in task]
     assert waits == [f"{{{{ goldsmith_debug }}}}/layer-{number}" for number in (1, 2, 3)]
 
 
 def test_a_project_is_the_same_each_time(web_plan: Plan, assembled: project.Project) -> None:
-    assert project.assemble(web_plan, SECRETS, {"commit": "abc"}) == assembled
+    assert project.assemble(web_plan, {"commit": "abc"}) == assembled
 
 
 def test_an_exported_project_stands_alone(assembled: project.Project, tmp_path: Path) -> None:

@@ -44,24 +44,25 @@ def resolve(spec: Spec) -> dict[str, str]:
     return values
 
 
-def lookups(spec: Spec, files: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
+def lookups(spec: Spec, places: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
     """Return for each secret the Ansible expression that looks it up.
 
     Args:
         spec: The spec.
-        files: Where the playbook finds a vault file, by the file's path in the spec; by default at that path.
+        places: Jinja2 expression for where the playbook finds a vault file, by the file's path in the spec; by default
+            that path.
     """
-    return {name: f"{{{{ {_lookup(name, secret, files)} }}}}" for name, secret in spec.secrets.items()}
+    return {name: f"{{{{ {_lookup(name, secret, places)} }}}}" for name, secret in spec.secrets.items()}
 
 
-def _lookup(name: str, secret: Secret, files: Mapping[str, str]) -> str:
+def _lookup(name: str, secret: Secret, places: Mapping[str, str]) -> str:
     # Python's literals are Jinja2's: it decodes the same escapes.
     if secret.env is not None:
         missing = f"the environment variable {secret.env} holds the secret {name} and is not set"
         return f"lookup('ansible.builtin.env', {secret.env!r}, default=undef(hint={missing!r}))"
     if secret.vault is not None:
-        file = files.get(secret.vault, secret.vault)
-        return f"(lookup('ansible.builtin.unvault', {file!r}) | from_yaml)[{secret.key or name!r}] | string"
+        place = places.get(secret.vault, repr(secret.vault))
+        return f"(lookup('ansible.builtin.unvault', {place}) | from_yaml)[{secret.key or name!r}] | string"
     return f"lookup('ansible.builtin.pipe', {shlex.join(secret.command or [])!r})"
 
 
