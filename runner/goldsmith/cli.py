@@ -37,9 +37,10 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except GoldsmithError as error:
+            heading = click.style("error:", fg="red", bold=True)
             problems = error.problems if isinstance(error, InputError) else ()
-            for line in [str(problem) for problem in problems] or str(error).splitlines():
-                click.echo(f"{click.style('error:', fg='red', bold=True)} {line}" if line else "", err=True)
+            for problem in problems or [str(error).replace("\n", "\n  ")]:
+                click.echo(f"{heading} {problem}", err=True)
             ctx.exit(error.exit_code)
 
 
@@ -261,8 +262,9 @@ def _builds(
 
 def _overrides(assignments: tuple[str, ...]) -> dict[str, str]:
     pairs = [assignment.partition("=") for assignment in assignments]
-    if wrong := next((name for name, equals, _ in pairs if not (name and equals)), None):
-        raise InputError(f"--set {wrong}: a value is missing", "Write --set NAME=VALUE.")
+    for name, equals, value in pairs:
+        if not (name and equals):
+            raise InputError(f"--set {name}{equals}{value} gives no parameter a value", "Write --set NAME=VALUE.")
     return {name: value for name, _, value in pairs}
 
 

@@ -34,7 +34,12 @@ class Cli:
     def __call__(self, *arguments: object, code: int | None = 0, **kwargs: Any) -> subprocess.CompletedProcess[str]:
         """Run it to its end and check its exit code."""
         done = subprocess.run(
-            [GOLDSMITH, *map(str, arguments)], capture_output=True, text=True, env=self.environment, timeout=600, **kwargs
+            [GOLDSMITH, *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            env=self.environment,
+            timeout=600,
+            **kwargs,
         )
         assert code is None or done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr, done.stderr

@@ -31,7 +31,9 @@ def test_the_image_is_tagged_labelled_stamped_and_nothing_else_is_left(
     goldsmith: Cli, write_spec: SpecWriter, docker_client: docker.DockerClient
 ) -> None:
     config = {"cmd": ["cat", "/etc/goldsmith-release"], "env": {"A": "1"}, "user": 65534, "labels": {"team": "web"}}
-    spec = write_spec(WRITE_MARKER, parameters={"marker": "x"}, targets={"docker": {"tags": ["{{ version }}"], "config": config}})
+    spec = write_spec(
+        WRITE_MARKER, parameters={"marker": "x"}, targets={"docker": {"tags": ["{{ version }}"], "config": config}}
+    )
     result = goldsmith.build(spec, "--set", "marker=from the command line")
     image = docker_client.images.get(f"{goldsmith.name}:1")
     assert image.id == result["artifact"]["id"]
@@ -66,7 +68,9 @@ def test_a_plain_build_tells_phases_and_ends_with_the_images_facts(goldsmith: Cl
         assert fact in done.stdout
 
 
-def test_an_image_that_is_pushed_has_the_registrys_digest_in_the_record(goldsmith: Cli, write_spec: SpecWriter, registry) -> None:
+def test_an_image_that_is_pushed_has_the_registrys_digest_in_the_record(
+    goldsmith: Cli, write_spec: SpecWriter, registry
+) -> None:
     repository = f"{registry.address}/{goldsmith.name}"
     result = goldsmith.build(write_spec(targets={"docker": {"repository": repository, "tags": ["v1"], "push": True}}))
     assert result["artifact"]["published"] is True
@@ -77,12 +81,17 @@ def test_an_image_that_is_pushed_has_the_registrys_digest_in_the_record(goldsmit
 def test_python_that_only_ansible_needed_is_gone_from_the_image(
     goldsmith: Cli, write_spec: SpecWriter, base_image: str, docker_client: docker.DockerClient
 ) -> None:
-    spec = write_spec(WRITE_MARKER, parameters={"marker": "x"}, platforms={"debian-12": {"docker": {"image": base_image}}})
+    spec = write_spec(
+        WRITE_MARKER, parameters={"marker": "x"}, platforms={"debian-12": {"docker": {"image": base_image}}}
+    )
     result = goldsmith.build(spec)
     found = docker_client.containers.run(result["artifact"]["id"], ["find", "/usr", "-name", "*python3*"], remove=True)
-    assert found.decode().split() == docker_client.containers.run(
-        base_image, ["find", "/usr", "-name", "*python3*"], remove=True
-    ).decode().split()
+    assert (
+        found.decode().split()
+        == docker_client.containers.run(base_image, ["find", "/usr", "-name", "*python3*"], remove=True)
+        .decode()
+        .split()
+    )
     assert not any("python" in package["name"] for package in goldsmith.record(result["build"])["packages"])
 
 
@@ -128,7 +137,9 @@ def test_two_builds_of_the_same_spec_at_once_do_not_disturb_each_other(goldsmith
     assert image["newest"]["sequence"] == 2
 
 
-def test_handlers_run_at_the_end_of_their_layer(goldsmith: Cli, write_spec: SpecWriter, docker_client: docker.DockerClient) -> None:
+def test_handlers_run_at_the_end_of_their_layer(
+    goldsmith: Cli, write_spec: SpecWriter, docker_client: docker.DockerClient
+) -> None:
     layers = [{"role": "./roles/first"}, {"tasks": "second.yml"}]
     files = {
         "roles/first/tasks/main.yml": "- ansible.builtin.command: {cmd: 'true'}\n  changed_when: true\n  notify: Mark\n",
@@ -167,7 +178,10 @@ def test_the_exported_project_builds_the_same_image_without_the_runner(
     built = goldsmith.build(spec)
     goldsmith("export", spec, tmp_path / "project")
     subprocess.run(
-        ["ansible-playbook", "build.yml"], cwd=tmp_path / "project", check=True, env=goldsmith.environment | {"HOME": str(tmp_path)}
+        ["ansible-playbook", "build.yml"],
+        cwd=tmp_path / "project",
+        check=True,
+        env=goldsmith.environment | {"HOME": str(tmp_path)},
     )
     result = json.loads((tmp_path / "project/output/result.json").read_text())
     assert (result["status"], result["version"]) == ("built", "2")
@@ -181,7 +195,13 @@ def test_the_exported_project_releases_the_machine_and_fails_when_a_task_fails(
 ) -> None:
     spec = write_spec("- name: Break\n  ansible.builtin.fail: {msg: on purpose}\n")
     goldsmith("export", spec, tmp_path / "project")
-    done = subprocess.run(["ansible-playbook", "build.yml"], cwd=tmp_path / "project", capture_output=True, text=True, env=goldsmith.environment)
+    done = subprocess.run(
+        ["ansible-playbook", "build.yml"],
+        cwd=tmp_path / "project",
+        capture_output=True,
+        text=True,
+        env=goldsmith.environment,
+    )
     assert done.returncode != 0
     last = next(line for line in reversed(done.stdout.splitlines()) if "failed in" in line)
     assert "provision, layer tasks, task Break: on purpose" in last

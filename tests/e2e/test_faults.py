@@ -207,7 +207,9 @@ def test_secrets_are_used_and_found_nowhere(
     image_tar.write_bytes(b"".join(image.save()))
     for part in ('S3cr"et', "second line", 'S3cr\\"et'):
         assert part not in done.stdout + done.stderr
-        grep = subprocess.run(["grep", "-rlF", part, str(goldsmith.home), str(image_tar), "/dev/shm"], capture_output=True, text=True)
+        grep = subprocess.run(
+            ["grep", "-rlF", part, str(goldsmith.home), str(image_tar), "/dev/shm"], capture_output=True, text=True
+        )
         assert grep.stdout == ""
 
 
@@ -228,7 +230,9 @@ def test_a_secret_that_is_missing_is_named_before_anything_starts(
         ({"layers": [{"tasks": "missing.yml"}]}, "missing.yml"),
     ],
 )
-def test_a_wrong_spec_is_refused_with_its_place(goldsmith: Cli, write_spec: SpecWriter, keys: dict, message: str) -> None:
+def test_a_wrong_spec_is_refused_with_its_place(
+    goldsmith: Cli, write_spec: SpecWriter, keys: dict, message: str
+) -> None:
     done = goldsmith("build", write_spec(**keys), code=2)
     assert message in done.stderr and "spec.yml:" in done.stderr
 
