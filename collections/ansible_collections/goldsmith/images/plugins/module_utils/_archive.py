@@ -16,7 +16,7 @@ import posixpath
 import tarfile
 import tempfile
 import zlib
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import IO, Any, Collection, Iterable, Iterator, Mapping, Optional, Sequence, cast
 
 from ansible_collections.goldsmith.images.plugins.module_utils._docker import Fault
@@ -102,14 +102,14 @@ def whole(archive: Iterable[bytes]) -> Iterator[bytes]:
 
 
 @contextmanager
-def _opened(archive: Iterable[bytes]) -> Iterator[tarfile.TarFile]:
+def _opened(archive: Iterable[bytes], to_the_end: bool = True) -> Iterator[tarfile.TarFile]:
     source = io.BufferedReader(Reader(whole(archive)), CHUNK)
     try:
         with tarfile.open(fileobj=source, mode="r|") as tar:
             yield tar
     except (tarfile.TarError, zlib.error) as error:
         raise Fault(f"what the engine sent broke off or is no archive ({error}); see the engine's log.") from error
-    while source.read(CHUNK):
+    while to_the_end and source.read(CHUNK):
         pass  # tarfile takes a broken header for the end; the end itself has to be seen
 
 
@@ -144,8 +144,9 @@ def _member(name: str, size: int, content: IO[bytes]) -> Iterator[bytes]:
     yield bytes(-size % tarfile.BLOCKSIZE)
 
 
-def read_layers(archive: Iterable[bytes], wanted: Collection[str]) -> dict[str, IO[bytes]]:
-    """Return the uncompressed tars of layers from a saved image, by diff_id.
+@contextmanager
+def read_layers(archive: Iterable[bytes], wanted: Collection[str]) -> Iterator[dict[str, IO[bytes]]]:
+    """Give the uncompressed tars of layers from a saved image, by diff_id, as long as the context lasts.
 
     Layers are known by their content's digest, as engines name the archive's files each in their own way.
 
@@ -157,23 +158,24 @@ def read_layers(archive: Iterable[bytes], wanted: Collection[str]) -> dict[str, 
         Fault: The archive lacks one of them.
     """
     found: dict[str, IO[bytes]] = {}
-    with _opened(archive) as tar:
-        for info in tar:
-            content = tar.extractfile(info) if info.isreg() and info.size else None
-            if content is None:
-                continue
-            layer = spool()
-            writer = Writer(layer)
-            for chunk in _uncompressed(content):
-                writer.write(chunk)
-            if writer.digest in wanted:
-                found[writer.digest] = layer
-            else:
-                layer.close()
-    missing = set(wanted) - set(found)
-    if missing:
-        raise Fault(f"the engine's archive of the image lacks the layers {', '.join(sorted(missing))}; build again.")
-    return found
+    with ExitStack() as files:
+        with _opened(archive) as tar:
+            for info in tar:
+                content = tar.extractfile(info) if info.isreg() and info.size else None
+                if content is None:
+                    continue
+                layer = files.enter_context(spool())
+                writer = Writer(layer)
+                for chunk in _uncompressed(content):
+                    writer.write(chunk)
+                if writer.digest in wanted:
+                    found[writer.digest] = layer
+                else:
+                    layer.close()
+        missing = sorted(set(wanted) - set(found))
+        if missing:
+            raise Fault(f"the engine's archive of the image lacks the layers {', '.join(missing)}. Is the image whole?")
+        yield found
 
 
 def _uncompressed(content: IO[bytes]) -> Iterator[bytes]:
@@ -201,7 +203,7 @@ def read_document(archive: Iterable[bytes], image_id: str) -> Mapping[str, Any]:
         Fault: There is none in the archive.
     """
     documents: dict[str, bytes] = {}
-    with _opened(archive) as tar:
+    with _opened(archive, to_the_end=False) as tar:
         for info in tar:
             content = tar.extractfile(info) if info.isreg() and info.size < _DOCUMENT_LIMIT else None
             data = content.read() if content else b""

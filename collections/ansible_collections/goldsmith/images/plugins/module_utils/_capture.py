@@ -136,8 +136,7 @@ class Capture:
             history = self._history(self.base)
             if len(above) == 1:
                 return self._load(layers, {}, history, temporary)
-            parts = read_layers(self._api.get_image(temporary), above)
-            with spool() as merged:
+            with read_layers(self._api.get_image(temporary), above) as parts, spool() as merged:
                 digest = merge([parts[layer] for layer in above], merged)
                 return self._load([*self._base_layers, digest], {digest: merged}, history, temporary)
 
@@ -210,8 +209,8 @@ class Capture:
         except (APIError, Fault):
             if source is None or not absent:
                 raise
-            files = {**files, **read_layers(self._api.get_image(source), absent)}
-            image = self._send(data, [files[layer] for layer in layers])
+            with read_layers(self._api.get_image(source), absent) as others:
+                image = self._send(data, [{**files, **others}[layer] for layer in layers])
         return inspect_image(self._client, image, "the captured image")
 
     def _send(self, data: bytes, files: Sequence[Optional[IO[bytes]]]) -> str:

@@ -54,8 +54,7 @@ def write_whole(dest: Path, fill: Callable[[IO[bytes]], object], expected: int) 
         part.replace(dest)
     except OSError as error:
         part.unlink()
-        # Errors of the connection to the engine are OSErrors too, without a number or of their own.
-        if type(error).__module__ != "builtins":
+        if error.errno is None:  # the connection's, not the file system's: those of requests are OSErrors too
             raise
         raise _fault(dest, error, expected) from error
     except BaseException:

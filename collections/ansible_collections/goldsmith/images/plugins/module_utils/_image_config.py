@@ -268,8 +268,7 @@ def _problems(given: Mapping[str, Any]) -> Iterable[str]:
             if key == "labels" and str(name).startswith(OURS):
                 yield f"the label {name} is Goldsmith's own; choose another name"
     for port in given.get("expose", []):
-        match = _PORT.match(str(port))
-        if not match or not all(0 < int(end) < 65536 for end in match.groups()[:2] if end):
+        if not _ports([port]):
             yield f"expose has {port!r}; give a port such as 8080/tcp, or a range such as 8000-8010/udp"
     for path in [*given.get("volumes", []), *([given["workdir"]] if "workdir" in given else [])]:
         if not str(path).startswith("/"):
@@ -321,12 +320,14 @@ def _environment(base: Iterable[str], given: Mapping[str, Any]) -> list[str]:
 
 
 def _ports(given: Iterable[Any]) -> list[str]:
+    """Return ports in the engine's form, without those that are none."""
     ports = []
     for item in given:
         match = _PORT.match(str(item))
         if match:
             first, last, protocol = int(match[1]), int(match[2] or match[1]), match[3] or "tcp"
-            ports += [f"{port}/{protocol}" for port in range(first, last + 1)]
+            if first > 0 and last < 65536:
+                ports += [f"{port}/{protocol}" for port in range(first, last + 1)]
     return ports
 
 

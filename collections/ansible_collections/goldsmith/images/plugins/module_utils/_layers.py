@@ -29,14 +29,14 @@ class _Inode:
     """A file's content and attributes; several paths may share one.
 
     Attributes:
-        tar: The layer that it comes from.
-        info: Its header there.
+        info: Its header in the layer that it comes from.
+        tar: That layer; None for a directory that no layer has an entry for.
         below: Path of the file below the merged layers whose hard link it is.
         written: Path under which the merged layer has it already.
     """
 
-    tar: tarfile.TarFile
     info: tarfile.TarInfo
+    tar: Optional[tarfile.TarFile] = None
     below: str = ""
     written: str = ""
 
@@ -117,9 +117,15 @@ def _folder(root: _Node, path: str) -> _Node:
     for part in path.split("/") if path else []:
         child = node.children.setdefault(part, _Node())
         if not child.is_directory:
-            child = node.children[part] = _Node(opaque=True)
+            child = node.children[part] = _Node(_implied_directory(), opaque=True)
         node = child
     return node
+
+
+def _implied_directory() -> _Inode:
+    info = tarfile.TarInfo()
+    info.type, info.mode = tarfile.DIRTYPE, 0o755
+    return _Inode(info)
 
 
 def _remove(root: _Node, path: str) -> None:
@@ -129,7 +135,7 @@ def _remove(root: _Node, path: str) -> None:
 
 
 def _add(root: _Node, path: str, tar: tarfile.TarFile, info: tarfile.TarInfo) -> None:
-    inode = _linked(root, _path(info.linkname), tar, info) if info.islnk() else _Inode(tar, info)
+    inode = _linked(root, _path(info.linkname), tar, info) if info.islnk() else _Inode(info, tar)
     if not path:
         root.inode = inode
         return
@@ -151,7 +157,7 @@ def _linked(root: _Node, target: str, tar: tarfile.TarFile, info: tarfile.TarInf
         node = node.children.get(part) if node else None
     if node and node.inode:
         return node.inode
-    return _Inode(tar, info, below=target)
+    return _Inode(info, tar, below=target)
 
 
 def _write(root: _Node, node: _Node, merged: tarfile.TarFile, path: str = "", covered: bool = False) -> None:
@@ -181,10 +187,6 @@ def _write(root: _Node, node: _Node, merged: tarfile.TarFile, path: str = "", co
 def _directory(node: _Node, path: str, covered: bool) -> Iterator[tarfile.TarInfo]:
     if node.inode:
         yield _renamed(node.inode.info, path or ".")
-    elif node.opaque:
-        implied = tarfile.TarInfo(path)
-        implied.type, implied.mode = tarfile.DIRTYPE, 0o755
-        yield implied
     if node.opaque and not covered:
         yield tarfile.TarInfo(posixpath.join(path, _OPAQUE))
 
@@ -201,7 +203,7 @@ def _write_file(root: _Node, inode: _Inode, merged: tarfile.TarFile, path: str) 
     elif inode.written:
         info.type, info.linkname, info.size = tarfile.LNKTYPE, inode.written, 0
     inode.written = inode.written or path
-    merged.addfile(info, inode.tar.extractfile(inode.info) if info.isreg() else None)
+    merged.addfile(info, inode.tar.extractfile(inode.info) if inode.tar and info.isreg() else None)
 
 
 def _hidden(root: _Node, path: str) -> bool:
