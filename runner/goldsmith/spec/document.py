@@ -15,13 +15,13 @@ from ruamel.yaml.tag import Tag
 
 from goldsmith.errors import InputError, Problem
 from goldsmith.spec.node import Mark, Node, Step, Steps, wrap
-from goldsmith.spec.scalars import typed
+from goldsmith.spec.scalars import WrittenFloat, WrittenInt, typed
 
-MAX_BYTES = 256 * 1024
+MAX_BYTES = 128 * 1024
 """Size of a spec file above which it is taken for something else."""
 MAX_DEPTH = 40
 """Levels of nesting in a file."""
-MAX_VALUES = 50_000
+MAX_VALUES = 20_000
 """Values in a file when every alias is written out: what stops the "billion laughs"."""
 
 _IMPLICIT = Tag(suffix="implicit")
@@ -31,7 +31,6 @@ _HINTS = {
     "mapping values are not allowed": "a value that holds ': ' needs quotes; otherwise look at the indentation",
     "found unknown escape character": "a backslash in double quotes begins an escape; use single quotes",
     "expected a single document": "a spec is one document: remove the second '---'",
-    "maximum depth": "a spec is not nested that deep",
     "found unhashable key": "a text that begins with {{ needs quotes",
 }
 
@@ -49,12 +48,13 @@ def is_verbatim(steps: Steps) -> bool:
     return steps[:1] in {("layers",), ("tests",)} and own[:1] == ("vars",)
 
 
-def parse(content: bytes | str, file: Path) -> Node:
+def parse(content: bytes | str, file: Path, *, ansible: bool = False) -> Node:
     """Read the mapping that a spec file is.
 
     Args:
         content: The file's content.
         file: The file's name, for the places of values and for messages.
+        ansible: Read all scalars as Ansible does, and not only those of variables.
 
     Raises:
         InputError: It is not one YAML mapping of plain data; `problems` say where and why.
@@ -82,7 +82,7 @@ def parse(content: bytes | str, file: Path) -> Node:
         raise _problem("is empty", Mark(file, 0, 0), "the smallest spec has a name, a platform and a target")
     if not isinstance(root, MappingNode):
         raise _problem("is not a mapping of keys to values", Mark(file, 1, 1), "a spec begins like this: 'name: web'")
-    return _Reader(file).read(root)
+    return _Reader(file, ansible=ansible).read(root)
 
 
 def option(text: str, mark: Mark, *, scalar: bool) -> Node:
@@ -133,6 +133,8 @@ def _refusal(error: MarkedYAMLError, file: Path) -> InputError:
     place = error.problem_mark or error.context_mark
     mark = Mark(file, place.line + 1, place.column + 1) if place else Mark(file, 0, 0)
     problem = " ".join(str(part) for part in (error.context, error.problem) if part) or "is not YAML that can be read"
+    if problem.startswith("maximum depth"):
+        return _problem(f"nested deeper than {MAX_DEPTH} levels", mark)
     hint = next((advice for sign, advice in _HINTS.items() if sign in problem), "")
     return _problem(problem.partition("\n")[0], mark, hint)
 
@@ -140,8 +142,9 @@ def _refusal(error: MarkedYAMLError, file: Path) -> InputError:
 class _Reader:
     """Turns what ruamel.yaml composed into nodes, and gathers all that is wrong with it."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, *, ansible: bool) -> None:
         self.file = file
+        self.ansible = ansible
         self.problems: list[Problem] = []
         self.count = 0
         self.open: set[int] = set()
@@ -156,11 +159,13 @@ class _Reader:
         mark = self.mark(composed)
         self.count += 1
         if self.count > MAX_VALUES:
-            raise _problem(f"has more than {MAX_VALUES} values once its aliases are written out", mark)
+            raise _problem(f"has more than {MAX_VALUES} values, with its aliases written out", mark)
         if id(composed) in self.open:
             raise _problem("an alias names what it stands in", mark, "a value cannot hold itself")
         self.tag(composed, mark)
         if isinstance(composed, ScalarNode):
+            if key and not composed.value and composed.style is None:
+                mark = key  # ruamel.yaml places an absent value at what comes next
             return Node(self.scalar(composed, steps, mark), mark, key)
         if len(steps) > MAX_DEPTH:
             raise _problem(f"nested deeper than {MAX_DEPTH} levels", mark)
@@ -216,10 +221,12 @@ class _Reader:
         if any("\ud800" <= character <= "\udfff" for character in text):
             self.report("half of a surrogate pair is no character", mark)
         tag = str(composed.ctag).removeprefix(_STANDARD)
-        ansible = is_verbatim(steps) or steps[:1] == ("parameters",)
+        ansible = self.ansible or is_verbatim(steps) or steps[:1] == ("parameters",)
         if tag == "str" or (composed.style is not None and composed.ctag is _IMPLICIT):
             return text
         result = self.typed(text, mark, ansible=ansible)
+        if tag == "float" and isinstance(result, WrittenInt):
+            result = WrittenFloat.of(float(result), text)
         kinds = {"int": int, "float": float, "bool": bool, "null": type(None)}
         if tag in kinds and not isinstance(result, kinds[tag]):
             self.report(f"{text!r} is no {tag}", mark)

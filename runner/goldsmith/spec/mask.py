@@ -86,7 +86,8 @@ def _escaped(value: str) -> Iterator[str]:
     yield repr(f"'{value}")[2:-1]  # as in a text that holds quotes of its own
     yield value.replace("'", "\\'")
     yield value.replace("'", "''")  # YAML, single quotes
-    yield "".join(_yaml_escape(character) for character in value)
+    for kept in ("\x7f", "\uffff"):  # PyYAML keeps ASCII, or all of the first plane
+        yield "".join(character if "\xa0" < character <= kept else _yaml_escape(character) for character in value)
 
 
 def _yaml_escape(character: str) -> str:

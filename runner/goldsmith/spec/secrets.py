@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 from collections.abc import Mapping
@@ -56,14 +57,24 @@ def lookups(spec: Spec, places: Mapping[str, str] = MappingProxyType({})) -> dic
 
 
 def _lookup(name: str, secret: Secret, places: Mapping[str, str]) -> str:
-    # Python's literals are Jinja2's: it decodes the same escapes.
     if secret.env is not None:
         missing = f"the environment variable {secret.env} holds the secret {name} and is not set"
-        return f"lookup('ansible.builtin.env', {secret.env!r}, default=undef(hint={missing!r}))"
+        return f"lookup('ansible.builtin.env', {_literal(secret.env)}, default=undef(hint={_literal(missing)}))"
     if secret.vault is not None:
-        place = places.get(secret.vault, repr(secret.vault))
-        return f"(lookup('ansible.builtin.unvault', {place}) | from_yaml)[{secret.key or name!r}] | string"
-    return f"lookup('ansible.builtin.pipe', {shlex.join(secret.command or [])!r})"
+        place = places.get(secret.vault, _literal(secret.vault))
+        return f"(lookup('ansible.builtin.unvault', {place}) | from_yaml)[{_literal(secret.key or name)}] | string"
+    return f"lookup('ansible.builtin.pipe', {_literal(shlex.join(secret.command or []))})"
+
+
+def _literal(text: str) -> str:
+    """Return an expression for a text, as Ansible reads expressions.
+
+    Ansible doubles backslashes, so that no literal can escape its own quotes; and takes a literal with ``{{`` in it for one
+    more template. So a text that holds such things is put together from several literals.
+    """
+    parts = re.findall(r"'+|\\|(?:[^'\\{]|\{(?![{%#]))+|\{", text)
+    literals = {"\\": "'%c' % 92"}
+    return " ~ ".join(literals.get(part) or (f'"{part}"' if "'" in part else f"'{part}'") for part in parts) or "''"
 
 
 def _value(name: str, secret: Secret, vaults: dict[str, Mapping[str, Any]]) -> str:
@@ -112,7 +123,7 @@ def _from_command(name: str, command: list[str]) -> str:
             f"secret {name!r}: the command {program!r} ended with status {done.returncode}",
             "Run it by hand to see why; its output is not shown here, as it may hold the secret.",
         )
-    return text.rstrip("\r\n")
+    return text.rstrip()  # as the lookup of an exported project does
 
 
 def _from_vault(name: str, secret: Secret, vault: Mapping[str, Any]) -> str:
@@ -121,9 +132,11 @@ def _from_vault(name: str, secret: Secret, vault: Mapping[str, Any]) -> str:
         message = f"secret {name!r}: the vault file {secret.vault} has no key {key!r}"
         raise InputError(message, hint(key, vault, "its keys"))
     value = vault[key]
-    if value is None or isinstance(value, dict | list):
-        raise InputError(f"secret {name!r}: {key!r} in the vault file {secret.vault} is not a text")
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    if value is None or isinstance(value, bool | dict | list) or repr(value) not in {repr(str(value)), str(value)}:
+        # Ansible, in an exported project, would read 0644 as 420 and yes as true.
+        message = f"secret {name!r}: {key!r} in the vault file {secret.vault} is not text"
+        raise InputError(message, "put its value in quotes")
+    return str(value)
 
 
 def _opened(name: str, file: str) -> Mapping[str, Any]:
@@ -147,7 +160,7 @@ def _opened(name: str, file: str) -> Mapping[str, Any]:
             f"secret {name!r}: none of the vault passwords opens {file}", "See ANSIBLE_VAULT_PASSWORD_FILE."
         ) from None
     try:
-        vault: Mapping[str, Any] = parse(bytes(text), Path(file)).plain()
+        vault: Mapping[str, Any] = parse(bytes(text), Path(file), ansible=True).plain()
     except InputError:
         # Its messages quote what they are about.
         raise InputError(f"secret {name!r}: the content of {file} is not a YAML mapping of names to texts") from None
