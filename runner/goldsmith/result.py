@@ -44,20 +44,29 @@ def _utc(moment: datetime) -> datetime:
         raise ValueError("lies outside the calendar in UTC") from error
 
 
-def _text(value: Any) -> Any:
-    """Take null and a number for text, as test frameworks and package managers give either.
-
-    What a command printed may hold bytes that are no text, and NUL, which no database stores: they are shown escaped.
-    """
+def _escape(value: Any) -> Any:
+    """Show escaped what is no text, and NUL, which PostgreSQL does not store: a test's output may hold either."""
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+    if isinstance(value, list):
+        return [_escape(item) for item in value]
+    if isinstance(value, dict):
+        return {_escape(key): _escape(item) for key, item in value.items()}
+    return value
+
+
+def _text(value: Any) -> Any:
+    """Take null and a number for text, as test frameworks and package managers give either."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
-    return "" if value is None else value
+    return "" if value is None else _escape(value)
 
 
 Time = Annotated[AwareDatetime, AfterValidator(_utc)]
+Word = Annotated[str, BeforeValidator(_escape)]
 Text = Annotated[str, BeforeValidator(_text)]
+Json = Annotated[JsonValue, BeforeValidator(_escape)]
+Details = Annotated[dict[str, JsonValue], BeforeValidator(_escape)]
 Seconds = Annotated[float, Field(ge=0)]
 
 
@@ -97,7 +106,7 @@ class Source(_Open):
     reference: Text = ""
     digest: str | None = None
     kind: Text = ""
-    details: dict[str, JsonValue] = Field(default_factory=dict)
+    details: Details = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, config=_CONFIG)
@@ -124,16 +133,16 @@ class Artifact(_Open):
     published: bool = False
     region: str | None = None
     account: str | None = None
-    details: dict[str, JsonValue] = Field(default_factory=dict)
+    details: Details = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, order=True, config=_CONFIG)
 class Package:
     """A package inside the artifact; ``type`` is ``deb``, ``rpm``, ``apk``."""
 
-    type: str
-    name: str
-    version: str
+    type: Word
+    name: Word
+    version: Word
     arch: Text = ""
     source: Text = ""
     source_version: Text = ""
@@ -145,11 +154,11 @@ class TestResult:
 
     __test__: ClassVar[bool] = False  # pytest takes every class named Test… that a test module imports for a test
 
-    framework: str
-    name: str
+    framework: Word
+    name: Word
     outcome: Outcome
-    expected: JsonValue = None
-    found: JsonValue = None
+    expected: Json = None
+    found: Json = None
     message: Text = ""
     duration: Seconds = 0.0
 
@@ -216,7 +225,7 @@ class BuildResult:
     tests: tuple[TestResult, ...] = ()
     layers: tuple[LayerResult, ...] = ()
     failure: Failure | None = None
-    bootstrap: dict[str, JsonValue] | None = None
+    bootstrap: Details | None = None
     phases: dict[str, Seconds] = Field(default_factory=dict)
     schema: Literal[1] = SCHEMA
 

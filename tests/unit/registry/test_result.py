@@ -197,17 +197,19 @@ def test_a_build_that_left_no_result_is_told_of_by_what_is_known() -> None:
     assert str(failed.failure) == "phase acquire: the engine is gone"
 
 
-def test_output_that_is_no_text_is_kept_escaped() -> None:
+def test_output_that_is_no_text_is_kept_escaped(path: Path) -> None:
     assert Failure(message="\0a\udcff").message == "\\x00a\\udcff"
+    test = {"framework": "goss", "name": "a\0", "outcome": "passed", "expected": [{"\0": "\0"}], "found": "\0"}
+    [read_back] = read(path, tests=[test]).tests
+    assert (read_back.name, read_back.expected, read_back.found) == ("a\\x00", [{"\\x00": "\\x00"}], "\\x00")
 
 
-text = st.text(st.characters(codec="utf-8"), max_size=20)
+text = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
 plain = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | text,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
     max_leaves=6,
 )
-message = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
 seconds = st.floats(min_value=0, max_value=1e9)
 moments = st.datetimes(timezones=st.just(UTC))
 
@@ -236,7 +238,7 @@ def artifacts() -> st.SearchStrategy[Artifact]:
 def results(draw: st.DrawFn) -> BuildResult:
     statuses: tuple[Status, ...] = ("built", "failed")
     status = draw(st.sampled_from(statuses))
-    failures = st.builds(Failure, phase=message, layer=message, task=message, message=message)
+    failures = st.builds(Failure, phase=text, layer=text, task=text, message=text)
     return BuildResult(
         build=draw(text),
         name=draw(text),
@@ -248,14 +250,10 @@ def results(draw: st.DrawFn) -> BuildResult:
         finished=draw(moments),
         source=draw(
             st.none()
-            | st.builds(
-                Source, id=text, reference=message, digest=st.none() | text, kind=message, details=details(Source)
-            )
+            | st.builds(Source, id=text, reference=text, digest=st.none() | text, kind=text, details=details(Source))
         ),
         artifact=draw(artifacts() if status == "built" else st.none() | artifacts()),
-        packages=tuple(
-            draw(st.lists(st.builds(Package, text, text, text, message, message, message), max_size=4, unique=True))
-        ),
+        packages=tuple(draw(st.lists(st.builds(Package, text, text, text, text, text, text), max_size=4, unique=True))),
         tests=tuple(
             draw(
                 st.lists(
@@ -266,7 +264,7 @@ def results(draw: st.DrawFn) -> BuildResult:
                         outcome=st.sampled_from(["passed", "failed", "skipped"]),
                         expected=plain,
                         found=plain,
-                        message=message,
+                        message=text,
                         duration=seconds,
                     ),
                     max_size=3,
