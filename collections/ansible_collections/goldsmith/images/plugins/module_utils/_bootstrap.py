@@ -41,6 +41,7 @@ class Bootstrap:
         policy_rc_d: Services are held back by a ``policy-rc.d`` that was not there.
         lists: The package lists that are there were fetched for this.
         absent: Paths that did not exist, and that package managers make by the way.
+        owners: Directories that APT gives to another user, each as ``uid:gid path``.
     """
 
     manager: str = ""
@@ -50,6 +51,7 @@ class Bootstrap:
     policy_rc_d: bool = False
     lists: bool = False
     absent: list[str] = field(default_factory=list)
+    owners: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as a module returns it."""
@@ -76,6 +78,7 @@ class Bootstrap:
             policy_rc_d="policy-rc.d" in values,
             lists="lists" in values,
             absent=values.get("absent", []),
+            owners=values.get("owner", []),
         )
 
 
@@ -125,6 +128,7 @@ def absent(client: Any, container: str, bootstrap: Bootstrap, dry: bool = False)
             "policy": "yes" if bootstrap.policy_rc_d else "",
             "lists": "yes" if bootstrap.lists else "",
             "absent": " ".join(bootstrap.absent),
+            "owners": " ".join(bootstrap.owners),
         }
         outcome = execute(client, container, script + ABSENT_FILES, variables)
         if outcome.status != 0:

@@ -35,6 +35,9 @@ if have apt-get && have dpkg-query; then
             /var/cache/apt/archives/lock /var/cache/apt/archives/partial /var/cache/ldconfig/aux-cache \\
             /var/lib/dpkg/status-old /var/lib/dpkg/lock-frontend /var/lib/dpkg/triggers/Lock \\
             /var/lib/dpkg/triggers/Unincorp /var/log/apt/eipp.log.xz
+        for path in /var/lib/apt/lists/partial /var/cache/apt/archives/partial; do
+            [ ! -d "$path" ] || note owner "$(stat -c '%u:%g %n' "$path")"
+        done
         for list in /var/lib/apt/lists/*_Packages*; do [ -e "$list" ] || note lists; break; done
         dpkg-query -W -f '${{db:Status-Abbrev}} ${{binary:Package}}\\n' | sed -n 's/^ii  */base /p' >> "$record"
         if [ ! -e /usr/sbin/policy-rc.d ] && [ ! -L /usr/sbin/policy-rc.d ]; then note policy-rc.d; fi
@@ -123,6 +126,11 @@ if [ -n "$packages" ]; then
     fi
     [ ! -e /var/lib/dpkg/status-old ] || cat /var/lib/dpkg/status > /var/lib/dpkg/status-old
 fi
+set -- $owners
+while [ $# -gt 1 ]; do
+    [ ! -d "$2" ] || chown "$1" "$2"
+    shift 2
+done
 if [ -n "$lists" ]; then
     find /var/lib/apt/lists -mindepth 1 ! -name lock ! -name partial -delete
     rm -f /var/cache/apt/pkgcache.bin /var/cache/apt/srcpkgcache.bin

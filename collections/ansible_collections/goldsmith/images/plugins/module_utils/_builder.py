@@ -29,6 +29,9 @@ with suppress(ImportError):  # `_docker.run` tells the user
 THROW_AWAY = {"DPKG_FORCE": "unsafe-io", "PYTHONDONTWRITEBYTECODE": "1"}
 """Environment of a builder: nothing need survive a power cut, and Ansible's Python leaves no bytecode behind."""
 
+GRACE = 0.3
+"""Seconds in which a command that cannot go on shows it."""
+
 DIRECT = {
     "hostname": "hostname",
     "privileged": "privileged",
@@ -167,6 +170,9 @@ def _start(client: Any, container: Any, wanted: Wanted) -> tuple[dict[str, Any],
         except Fault:
             need_running(client, container.id)
             raise
+    else:
+        with suppress(RequestException):
+            client.api.wait(container.id, timeout=GRACE)
     state = client.api.inspect_container(container.id)
     if not state["State"]["Running"]:
         raise Fault(

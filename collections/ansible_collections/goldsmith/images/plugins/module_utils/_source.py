@@ -11,7 +11,7 @@ from typing import Any, Mapping, NamedTuple, cast
 
 from ansible_collections.goldsmith.images.plugins.module_utils._archive import image_archive
 from ansible_collections.goldsmith.images.plugins.module_utils._debootstrap import Recipe, built, cache_folder
-from ansible_collections.goldsmith.images.plugins.module_utils._docker import LABEL_ROLE, LABEL_SOURCE, Fault
+from ansible_collections.goldsmith.images.plugins.module_utils._docker import LABEL_SOURCE, Fault
 from ansible_collections.goldsmith.images.plugins.module_utils._locks import exclusive
 
 with suppress(ImportError):  # `_docker.run` tells the user
@@ -162,10 +162,13 @@ def _refusal(name: str, reason: str, platform: str | None) -> Fault:
 
 
 def base(client: Any, recipe: Recipe) -> dict[str, Any] | None:
-    """Return the base made by this recipe before, or None."""
-    labels = [f"{LABEL_SOURCE}={recipe.key}", f"{LABEL_ROLE}=base"]
-    found = client.api.images(filters={"label": labels})
-    return local(client, found[0]["Id"]) if found else None
+    """Return the base made by this recipe before, or None.
+
+    The label alone would not do: every image that was built on the base inherits it.
+    """
+    found = local(client, recipe.reference)
+    labels = ((found or {}).get("Config") or {}).get("Labels") or {}
+    return found if labels.get(LABEL_SOURCE) == recipe.key else None
 
 
 def make_base(client: Any, recipe: Recipe) -> tuple[dict[str, Any], bool]:

@@ -212,6 +212,11 @@ bootstrap:
       type: list
       elements: str
       sample: [/var/cache/apt/pkgcache.bin]
+    owners:
+      description: Directories that APT gives to another user, with their owners before.
+      type: list
+      elements: str
+      sample: ["0:0 /var/lib/apt/lists/partial"]
 """
 
 from typing import Any

@@ -1,0 +1,106 @@
+"""Fixtures that run the collection's modules for real, and clean up after them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+
+COLLECTIONS = Path(__file__).parents[2] / "collections"
+MODULES = "ansible_collections.goldsmith.images.plugins.modules"
+WAIT = ["/bin/sh", "-c", "trap 'exit 0' TERM; sleep 600 & wait $!"]
+
+RunModule = Callable[..., dict[str, Any]]
+
+
+def start_module(
+    name: str, arguments: dict[str, Any], check: bool = False, env: dict[str, str] | None = None
+) -> subprocess.Popen[str]:
+    """Start a module in a process of its own, as Ansible does."""
+    text = json.dumps({"ANSIBLE_MODULE_ARGS": {**arguments, "_ansible_check_mode": check, "_ansible_diff": True}})
+    process = subprocess.Popen(
+        [sys.executable, "-m", f"{MODULES}.{name}"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(COLLECTIONS), **(env or {})},
+    )
+    assert process.stdin
+    process.stdin.write(text)
+    process.stdin.close()
+    process.stdin = None
+    return process
+
+
+def result_of(process: subprocess.Popen[str]) -> dict[str, Any]:
+    stdout, stderr = process.communicate()
+    assert stdout, stderr
+    result: dict[str, Any] = json.loads(stdout)
+    result.pop("invocation", None)
+    result["rc"] = process.returncode
+    return result
+
+
+@pytest.fixture(scope="session")
+def run_module() -> RunModule:
+    """Run a module and return its result, with the process's exit status as ``rc``.
+
+    Takes the module's name and its options; ``check=True`` for check mode, ``environ`` for environment variables.
+    """
+
+    def run(
+        module: str, /, *, check: bool = False, environ: dict[str, str] | None = None, **arguments: Any
+    ) -> dict[str, Any]:
+        return result_of(start_module(module, arguments, check, environ))
+
+    return run
+
+
+@pytest.fixture
+def build_id() -> str:
+    """A build's id that no other test has."""
+    return f"20261122T070000-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+def unique() -> str:
+    return f"goldsmith-test-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def swept(docker_client: docker.DockerClient, build_id: str) -> Iterator[str]:
+    """The id of a build; what bears it as a label is removed after the test."""
+    yield build_id
+    mine = {"label": f"io.goldsmith.build={build_id}"}
+    for container in docker_client.containers.list(all=True, filters=mine):
+        container.remove(force=True, v=True)
+    for image in docker_client.images.list(all=True, filters=mine):
+        docker_client.images.remove(image.id, force=True, noprune=True)
+
+
+@pytest.fixture
+def start_container(docker_client: docker.DockerClient, base_image: str) -> Iterator[Callable[..., Any]]:
+    """Start containers of the base that wait; they are removed after the test."""
+    made: list[Any] = []
+
+    def start(image: str = base_image, command: list[str] | None = None, **options: Any) -> Any:
+        container = docker_client.containers.create(image, command or WAIT, **options)
+        made.append(container)
+        container.start()
+        return container
+
+    yield start
+    for container in made:
+        try:
+            container.remove(force=True, v=True)
+        except docker.errors.NotFound:
+            continue
