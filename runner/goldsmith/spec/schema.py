@@ -23,7 +23,7 @@ def json_schema(targets: Mapping[str, Target]) -> dict[str, Any]:
     Args:
         targets: Targets by name.
     """
-    schema = spec_model(targets).model_json_schema(by_alias=True)
+    schema: dict[str, Any] = _closed(spec_model(targets).model_json_schema(by_alias=True))
     definitions: dict[str, Any] = {
         name: definition if name in _AS_IT_IS else _templated(definition)
         for name, definition in schema.pop("$defs", {}).items()
@@ -34,7 +34,7 @@ def json_schema(targets: Mapping[str, Target]) -> dict[str, Any]:
     own["targets"] = {key: value for key, value in own["targets"].items() if key != "minLength"} | {"minProperties": 1}
     properties = {
         "extends": {"type": "string", "description": "Spec file to build upon, relative to this one."},
-        **{key: _or_nothing(value) if key not in schema["required"] else _closed(value) for key, value in own.items()},
+        **{key: _or_nothing(value) if key not in schema["required"] else value for key, value in own.items()},
     }
     return {
         "$schema": DIALECT,
@@ -51,14 +51,19 @@ def json_schema(targets: Mapping[str, Target]) -> dict[str, Any]:
 def _or_nothing(schema: dict[str, Any]) -> dict[str, Any]:
     outer = {key: schema[key] for key in _ANNOTATIONS if key in schema}
     inner = {key: value for key, value in schema.items() if key not in outer}
-    choices = inner["anyOf"] if set(inner) == {"anyOf"} else [_closed(inner)]
+    choices = inner["anyOf"] if set(inner) == {"anyOf"} else [inner]
     nothing = {"type": "null"}
     return {**outer, "anyOf": [*(choice for choice in choices if choice != nothing), nothing]}
 
 
-def _closed(schema: dict[str, Any]) -> dict[str, Any]:
-    """Refuse keys that are no names, as the model does."""
-    return {**schema, "additionalProperties": False} if "patternProperties" in schema else schema
+def _closed(schema: Any) -> Any:
+    """Refuse keys that are no names, at every level, as the model does."""
+    if isinstance(schema, list):
+        return [_closed(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {key: _closed(value) for key, value in schema.items()}
+    return {"additionalProperties": False, **closed} if "patternProperties" in closed else closed
 
 
 def _templated(definition: dict[str, Any]) -> dict[str, Any]:

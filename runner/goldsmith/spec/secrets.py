@@ -69,8 +69,8 @@ def _lookup(name: str, secret: Secret, places: Mapping[str, str]) -> str:
 def _literal(text: str) -> str:
     """Return an expression for a text, as Ansible reads expressions.
 
-    Ansible doubles backslashes, so that no literal can escape its own quotes; and takes a literal with ``{{`` in it for one
-    more template. So a text that holds such things is put together from several literals.
+    Ansible doubles backslashes, so that no literal can escape its own quotes; and it takes a literal with ``{{`` in it
+    for one more template. So a text that holds such things is put together from several literals.
     """
     parts = re.findall(r"'+|\\|(?:[^'\\{]|\{(?![{%#]))+|\{", text)
     literals = {"\\": "'%c' % 92"}
