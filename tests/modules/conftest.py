@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
+import tarfile
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -104,3 +107,37 @@ def start_container(docker_client: docker.DockerClient, base_image: str) -> Iter
             container.remove(force=True, v=True)
         except docker.errors.NotFound:
             continue
+
+
+def tar_of(**files: str) -> bytes:
+    """A tar with these files; in their names, ``__`` stands for ``/``."""
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w") as tar:
+        for name, text in files.items():
+            info = tarfile.TarInfo(name.replace("__", "/"))
+            info.size = len(text.encode())
+            tar.addfile(info, io.BytesIO(text.encode()))
+    return target.getvalue()
+
+
+@pytest.fixture
+def tiny_image(docker_client: docker.DockerClient, unique: str) -> Iterator[str]:
+    """Id of an image of a few files, with a configuration of its own, that no other test has; nothing in it can run."""
+    changes = ["CMD base-command", "ENV BASE=1 LANG=C", "LABEL team=base", "WORKDIR /srv", "EXPOSE 22"]
+    files = tar_of(etc__unique=unique, etc__hosts="hosts of the image", etc__old="old")
+    answer = docker_client.api.import_image_from_data(files, changes=changes)
+    image = str(json.loads(answer.splitlines()[-1])["status"])
+    yield image
+    docker_client.images.remove(image, force=True, noprune=True)
+
+
+@pytest.fixture
+def tiny_container(docker_client: docker.DockerClient, tiny_image: str) -> Iterator[Any]:
+    """A container of the tiny image, never started, with a file more."""
+    container = docker_client.containers.create(
+        tiny_image, ["builder-command"], labels={"io.goldsmith.expires": "2026-11-22T10:00:00Z"}
+    )
+    container.put_archive("/", tar_of(etc__new="new"))
+    yield container
+    with suppress(docker.errors.NotFound):
+        container.remove(force=True, v=True)
