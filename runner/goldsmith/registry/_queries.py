@@ -21,6 +21,7 @@ from goldsmith.registry.records import (
     build_of,
     version_of,
 )
+from goldsmith.result import TestResult
 
 
 def build(session: Session, number: str) -> Build:
@@ -90,6 +91,22 @@ def find_build(session: Session, name: str) -> BuildRecord:
         shown = ", ".join(ids[:3]) + (", …" if len(ids) > 3 else "")
         raise InputError(f"{name!r} is the beginning of several builds: {shown}", "Give more of the id.")
     return record(session, name if name in ids else ids[0])
+
+
+def tests(session: Session, number: str) -> tuple[TestResult, ...]:
+    """Return the results of a build's tests, in the order they ran."""
+    return tuple(
+        TestResult(
+            framework=row.framework,
+            name=row.name,
+            outcome=row.outcome,
+            expected=row.expected,
+            found=row.found,
+            message=row.message,
+            duration=row.duration,
+        )
+        for row in build(session, number).tests
+    )
 
 
 def images(session: Session) -> list[ImageSummary]:

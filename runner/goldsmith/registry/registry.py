@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Self
 
 from pydantic import JsonValue
-from sqlalchemy import URL, func, select, update
+from sqlalchemy import URL, select, update
 from sqlalchemy.orm import Session
 
 from goldsmith import __version__
 from goldsmith.errors import EnvironmentFault, GoldsmithError
 from goldsmith.home import home
-from goldsmith.registry import _inventory, _queries, models
+from goldsmith.registry import _inventory, _queries, _rows, models
 from goldsmith.registry._database import Database
 from goldsmith.registry.records import ArtifactRecord, BuildRecord, ImageDetail, ImageSummary, Version, artifact_of
-from goldsmith.result import Artifact, BuildResult, Package, TestResult
+from goldsmith.result import BuildResult, Package, TestResult
 
 FILE = "registry.db"
 
@@ -178,7 +178,8 @@ class Registry:
                 result's source.
 
         Raises:
-            GoldsmithError: The build is not recorded, has ended before, or the result is another build's.
+            GoldsmithError: The build or the parent is not recorded, the build has ended before, or the result is
+                another build's.
         """
         if result.build != build_id:
             raise GoldsmithError(f"the result given for build {build_id} is that of {result.build}")
@@ -198,8 +199,8 @@ class Registry:
                 for position, test in enumerate(plain["tests"], start=1)
             )
             if result.artifact is not None:
-                session.add(_artifact(session, result.artifact, result, parent_artifact))
-            _settle(session, row.version)
+                session.add(_rows.artifact(session, result.artifact, result, parent_artifact))
+            _rows.settle(session, row.version)
             return _queries.record(session, build_id)
 
         return self._database.write(work)
@@ -215,7 +216,7 @@ class Registry:
             row = _queries.build(session, build_id)
             if row.state == "running":
                 row.state, row.finished = "interrupted", _now()
-                _settle(session, row.version)
+                _rows.settle(session, row.version)
             # A run that was killed before its first build leaves a version without any. Should the run only be waiting,
             # its first build makes the version building again.
             none = ~select(models.Build.id).where(models.Build.version_id == models.Version.id).exists()
@@ -235,10 +236,7 @@ class Registry:
         """
 
         def work(session: Session) -> None:
-            row = session.get(models.Artifact, artifact)
-            if row is None:
-                raise GoldsmithError(f"artifact {artifact} is not recorded")
-            row.state = "deleted"
+            _rows.recorded(session, artifact).state = "deleted"
 
         self._database.write(work)
 
@@ -300,18 +298,7 @@ class Registry:
             GoldsmithError: The build is not recorded.
         """
         with self._database.read() as session:
-            return tuple(
-                TestResult(
-                    framework=row.framework,
-                    name=row.name,
-                    outcome=row.outcome,
-                    expected=row.expected,
-                    found=row.found,
-                    message=row.message,
-                    duration=row.duration,
-                )
-                for row in _queries.build(session, build_id).tests
-            )
+            return _queries.tests(session, build_id)
 
 
 def _now() -> datetime:
@@ -334,36 +321,3 @@ def _file(environ: Mapping[str, str]) -> URL:
             "Set GOLDSMITH_HOME to a folder that you may write.",
         ) from error
     return URL.create("sqlite", database=str(folder / FILE))
-
-
-def _artifact(session: Session, artifact: Artifact, result: BuildResult, parent: int | None) -> models.Artifact:
-    """Make the row of a result's artifact, with the recorded artifact it was built on."""
-    source = result.source
-    if parent is None and source is not None:
-        parent = session.scalar(select(func.max(models.Artifact.id)).where(models.Artifact.identity == source.id))
-    return models.Artifact(
-        build_id=result.build,
-        type=artifact.type,
-        identity=artifact.id,
-        digests=artifact.digests,
-        tags=list(artifact.tags),
-        size=artifact.size,
-        region=artifact.region,
-        account=artifact.account,
-        published=artifact.published,
-        state="available",
-        base_reference=source and (source.reference or None),
-        base_identity=source and source.id,
-        parent_id=parent,
-        details=artifact.details,
-    )
-
-
-def _settle(session: Session, version: models.Version) -> None:
-    """Bring a version's state in line with its builds: it is built only when all of them are."""
-    session.flush()
-    states = set(session.scalars(select(models.Build.state).where(models.Build.version_id == version.id)))
-    if "running" in states:
-        version.state = "building"
-    else:
-        version.state = "built" if states == {"built"} else "failed"

@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import Session
 
-from goldsmith.errors import GoldsmithError, InputError
+from goldsmith.errors import EnvironmentFault, GoldsmithError, InputError
 from goldsmith.registry import BuildRecord, Registry, TestCounts, Version
 from goldsmith.result import Artifact, BuildResult, Failure, Package, Source, TestResult
 
@@ -244,6 +246,24 @@ def test_the_parent_named_wins_over_one_that_is_the_same_image(
     assert record.artifacts[0].parent == named.id
 
 
+def test_a_parent_that_is_not_recorded_is_refused(registry: Registry, result: Result) -> None:
+    registry.start_build(registry.new_version("web", "f"), "b-1", platform="p", target="docker", spec="s")
+    with pytest.raises(GoldsmithError, match="artifact 7 is not recorded"):
+        registry.finish_build("b-1", result("b-1"), parent_artifact=7)
+    assert registry.find_build("b-1").state == "running"
+
+
+@pytest.mark.parametrize("table", ["image", "version", "build", "inventory", "package"])
+def test_nothing_that_a_record_stands_on_can_be_taken_away(registry: Registry, build: Build, table: str) -> None:
+    build("b-1")
+
+    def delete(session: Session) -> None:
+        session.execute(text(f"DELETE FROM {table}"))
+
+    with pytest.raises(EnvironmentFault, match="FOREIGN KEY"):
+        registry._database.write(delete)
+
+
 def test_images_are_listed_by_name_with_their_newest_version(registry: Registry, build: Build) -> None:
     assert registry.images() == ()
     noon = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -362,6 +382,12 @@ def test_packages_that_many_builds_share_are_stored_once(registry: Registry, bui
     assert set(registry.packages("b-3")) == set(newer)
     assert _rows(home, "package") == 1201
     assert _rows(home, "inventory") == 2
+
+
+def test_an_image_may_hold_more_packages_than_one_statement_takes(registry: Registry, build: Build) -> None:
+    many = tuple(Package("deb", f"p{number:05}", "1", "amd64", f"s{number}", "1") for number in range(6000))
+    assert build("b-1", packages=many).packages == 6000
+    assert registry.packages("b-1") == many
 
 
 def test_an_image_without_a_package_database_has_no_packages(registry: Registry, build: Build) -> None:
