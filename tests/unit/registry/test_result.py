@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -202,6 +205,12 @@ def test_output_that_is_no_text_is_kept_escaped(path: Path) -> None:
     test = {"framework": "goss", "name": "a\0", "outcome": "passed", "expected": [{"\0": "\0"}], "found": "\0"}
     [read_back] = read(path, tests=[test]).tests
     assert (read_back.name, read_back.expected, read_back.found) == ("a\\x00", [{"\\x00": "\\x00"}], "\\x00")
+
+
+def test_results_and_manifests_are_read_without_the_price_of_a_database() -> None:
+    code = "import sys, goldsmith.result, goldsmith.evidence.manifest; sys.exit('sqlalchemy' in sys.modules)"
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    assert subprocess.run([sys.executable, "-c", code], env=environ, check=False).returncode == 0
 
 
 text = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
