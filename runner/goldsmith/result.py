@@ -34,7 +34,8 @@ SCHEMA: Final = 1
 Status = Literal["built", "failed"]
 Outcome = Literal["passed", "failed", "skipped"]
 
-_CONFIG = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
+# Commands that only read records import this too: validators are built when the first result is.
+_CONFIG = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False, defer_build=True)
 
 
 def _utc(moment: datetime) -> datetime:
