@@ -24,10 +24,9 @@ WAIT = ["/bin/sh", "-c", "trap 'exit 0' TERM; sleep 600 & wait $!"]
 RunModule = Callable[..., dict[str, Any]]
 
 
-def start_module(
-    name: str, arguments: dict[str, Any], check: bool = False, env: dict[str, str] | None = None
+def _start(
+    name: str, arguments: dict[str, Any], check: bool = False, environ: dict[str, str] | None = None
 ) -> subprocess.Popen[str]:
-    """Start a module in a process of its own, as Ansible does."""
     text = json.dumps({"ANSIBLE_MODULE_ARGS": {**arguments, "_ansible_check_mode": check, "_ansible_diff": True}})
     process = subprocess.Popen(
         [sys.executable, "-m", f"{MODULES}.{name}"],
@@ -35,7 +34,8 @@ def start_module(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(COLLECTIONS), **(env or {})},
+        env={**os.environ, "PYTHONPATH": str(COLLECTIONS), **(environ or {})},
+        process_group=0,
     )
     assert process.stdin
     process.stdin.write(text)
@@ -44,13 +44,19 @@ def start_module(
     return process
 
 
-def result_of(process: subprocess.Popen[str]) -> dict[str, Any]:
+def _result(process: subprocess.Popen[str]) -> dict[str, Any]:
     stdout, stderr = process.communicate()
     assert stdout, stderr
     result: dict[str, Any] = json.loads(stdout)
     result.pop("invocation", None)
     result["rc"] = process.returncode
     return result
+
+
+@pytest.fixture(scope="session")
+def start_module() -> Callable[..., subprocess.Popen[str]]:
+    """Start a module in a process, and process group, of its own: name, options, ``check=``, ``environ=``."""
+    return _start
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +69,7 @@ def run_module() -> RunModule:
     def run(
         module: str, /, *, check: bool = False, environ: dict[str, str] | None = None, **arguments: Any
     ) -> dict[str, Any]:
-        return result_of(start_module(module, arguments, check, environ))
+        return _result(_start(module, arguments, check, environ))
 
     return run
 
@@ -128,7 +134,8 @@ def tiny_image(docker_client: docker.DockerClient, unique: str) -> Iterator[str]
     answer = docker_client.api.import_image_from_data(files, changes=changes)
     image = str(json.loads(answer.splitlines()[-1])["status"])
     yield image
-    docker_client.images.remove(image, force=True, noprune=True)
+    with suppress(docker.errors.ImageNotFound):
+        docker_client.images.remove(image, force=True, noprune=True)
 
 
 @pytest.fixture

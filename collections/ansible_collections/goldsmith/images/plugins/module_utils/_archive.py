@@ -12,7 +12,6 @@ import hashlib
 import io
 import json
 import os
-import posixpath
 import tarfile
 import tempfile
 import zlib
@@ -219,27 +218,6 @@ def read_document(archive: Iterable[bytes], image_id: str) -> Mapping[str, Any]:
 
 def _parsed(data: bytes) -> Mapping[str, Any]:
     return cast("Mapping[str, Any]", json.loads(data))
-
-
-def flat(export: Iterable[bytes], target: IO[bytes]) -> str:
-    """Write a container's exported file system without the engine's own mark and return the tar's digest.
-
-    ``/.dockerenv`` is the engine's. ``/etc/hosts``, ``/etc/hostname`` and ``/etc/resolv.conf`` are mounts in a
-    container; the export has the image's own files there, or empty ones where the image has none.
-
-    Args:
-        export: What ``export`` gives.
-        target: Where the tar goes.
-    """
-    writer = Writer(target)
-    with (
-        _opened(export) as tar,
-        tarfile.open(fileobj=cast("IO[bytes]", writer), mode="w|", format=tarfile.PAX_FORMAT) as flattened,
-    ):
-        for info in tar:
-            if posixpath.normpath("/" + info.name) != "/.dockerenv":
-                flattened.addfile(portable(info), tar.extractfile(info) if info.isreg() else None)
-    return writer.digest
 
 
 def portable(info: tarfile.TarInfo) -> tarfile.TarInfo:

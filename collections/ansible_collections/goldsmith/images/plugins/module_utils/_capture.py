@@ -11,13 +11,12 @@ document is written here, and loaded in an archive that leaves out the layers th
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import IO, Any, Iterator, Mapping, Optional, Sequence
 
 from ansible_collections.goldsmith.images.plugins.module_utils._archive import (
-    flat,
     image_archive,
     read_document,
     read_layers,
@@ -126,33 +125,18 @@ class Capture:
         Raises:
             Fault: The engine did not take the image. Nothing is left of the attempt.
         """
-        if self._request.squash == "all":
-            return self._take_whole()
         with self._committed() as temporary:
             layers = layers_of(inspect_image(self._client, temporary, "the temporary image"))
-            above = layers[len(self._base_layers) :]
             if self._request.squash == "none":
                 return self._load(layers, {}, self._history(self._origin), temporary)
-            history = self._history(self.base)
+            kept = self._base_layers if self._request.squash == "base" else []
+            history = self._history(self.base) if kept else []
+            above = layers[len(kept) :]
             if len(above) == 1:
                 return self._load(layers, {}, history, temporary)
             with read_layers(self._api.get_image(temporary), above) as parts, spool() as merged:
-                digest = merge([parts[layer] for layer in above], merged)
-                return self._load([*self._base_layers, digest], {digest: merged}, history, temporary)
-
-    def _take_whole(self) -> dict[str, Any]:
-        with spool() as layer:
-            with self._paused() if self._request.pause else nullcontext():
-                digest = flat(self._api.export(self._container["Id"]), layer)
-            return self._load([digest], {digest: layer}, [], None)
-
-    @contextmanager
-    def _paused(self) -> Iterator[None]:
-        self._api.pause(self._container["Id"])
-        try:
-            yield
-        finally:
-            self._api.unpause(self._container["Id"])
+                digest = merge([parts[layer] for layer in above], merged, bottom=not kept)
+                return self._load([*kept, digest], {digest: merged}, history, temporary)
 
     @contextmanager
     def _committed(self) -> Iterator[str]:

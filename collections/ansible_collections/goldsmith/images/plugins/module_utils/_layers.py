@@ -66,12 +66,13 @@ class _Node:
         return self.opaque or not self.is_directory
 
 
-def merge(layers: Sequence[IO[bytes]], target: IO[bytes]) -> str:
+def merge(layers: Sequence[IO[bytes]], target: IO[bytes], bottom: bool = False) -> str:
     """Write one layer that does what the layers do one after the other, and return its digest (its diff_id).
 
     Args:
         layers: Uncompressed, seekable tars, lowest first.
         target: Where the tar goes.
+        bottom: Whether nothing lies below them, so that the result needs no whiteouts: a root file system.
 
     Raises:
         Fault: They cannot be one layer: a path leads out of the image, or a file is a hard link to one that lies below
@@ -83,7 +84,7 @@ def merge(layers: Sequence[IO[bytes]], target: IO[bytes]) -> str:
         _apply(root, tarfile.open(fileobj=layer, mode="r:"))  # noqa: SIM115 its files are read when the result is written
     writer = Writer(target)
     with tarfile.open(fileobj=cast("IO[bytes]", writer), mode="w|", format=tarfile.PAX_FORMAT) as merged:
-        _write(root, root, merged)
+        _write(root, root, merged, covered=bottom)
     return writer.digest
 
 

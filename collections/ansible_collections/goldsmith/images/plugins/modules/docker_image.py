@@ -172,7 +172,7 @@ attributes:
     support: partial
 notes:
   - A temporary image exists during the capture. Should the module be killed, C(goldsmith sweep) finds it by its labels.
-  - V(squash=all), and several layers that become one, are spooled to E(TMPDIR) or C(/var/tmp).
+  - O(squash=all), and several layers that become one, are spooled to E(TMPDIR) or C(/var/tmp).
 requirements:
   - "docker >= 7.1 (Python package)"
 seealso:

@@ -25,7 +25,7 @@ options:
   format:
     description:
       - V(image) is the archive of C(docker save), with the tags that the image has in the engine.
-      - V(rootfs) is a tar of the files that a container of the image has, without the image's configuration.
+      - V(rootfs) is a tar of the image's files, without its configuration.
     type: str
     choices: [image, rootfs]
     default: image
@@ -51,8 +51,7 @@ attributes:
     description: Only with O(force=false), which keeps a file that is there.
     support: partial
 notes:
-  - With O(format=rootfs) a container, which is never started, exists meanwhile, with the label C(io.goldsmith.expires).
-    Paths that the engine makes in every container, such as C(/etc/hosts), are empty files where the image has none.
+  - With O(format=rootfs) the image's layers are spooled to E(TMPDIR) or C(/var/tmp).
 requirements:
   - "docker >= 7.1 (Python package)"
 seealso:
@@ -93,27 +92,22 @@ image:
   type: str
 """
 
-from contextlib import contextmanager
-from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, Iterable, Iterator, Mapping
+from typing import IO, Any, Iterable, Mapping
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.goldsmith.images.plugins.module_utils._archive import CHUNK, flat, whole
-from ansible_collections.goldsmith.images.plugins.module_utils._capture import inspect_image
+from ansible_collections.goldsmith.images.plugins.module_utils._archive import CHUNK, read_layers, whole
+from ansible_collections.goldsmith.images.plugins.module_utils._capture import inspect_image, layers_of
 from ansible_collections.goldsmith.images.plugins.module_utils._docker import (
     DOCKER_OPTIONS,
-    LABEL_BUILD,
-    LABEL_EXPIRES,
-    LABEL_ROLE,
     Fault,
     patient,
     run,
 )
 from ansible_collections.goldsmith.images.plugins.module_utils._files import write_whole
-from ansible_collections.goldsmith.images.plugins.module_utils._image_config import UTC
+from ansible_collections.goldsmith.images.plugins.module_utils._layers import merge
 
 OPTIONS: dict[str, Any] = {
     "image": {"type": "str", "required": True},
@@ -122,8 +116,6 @@ OPTIONS: dict[str, Any] = {
     "force": {"type": "bool", "default": True},
     **DOCKER_OPTIONS,
 }
-
-LIFETIME = timedelta(hours=2)
 
 
 def write_image(api: Any, image: Mapping[str, Any], target: IO[bytes]) -> None:
@@ -140,25 +132,14 @@ def copy(chunks: Iterable[bytes], target: IO[bytes]) -> None:
 
 
 def write_root(api: Any, image: Mapping[str, Any], target: IO[bytes]) -> None:
-    """Write the file system of a container of the image."""
-    with unstarted(api, image) as container:
-        flat(api.export(container), target)
+    """Write the files of the image's layers.
 
-
-@contextmanager
-def unstarted(api: Any, image: Mapping[str, Any]) -> Iterator[str]:
-    """Create a container that is gone at the end; a sweep finds it by its labels should this process be killed."""
-    labels = (image.get("Config") or {}).get("Labels") or {}
-    marks = {
-        LABEL_ROLE: "verify",
-        LABEL_BUILD: labels.get(LABEL_BUILD, ""),
-        LABEL_EXPIRES: (datetime.now(UTC) + LIFETIME).strftime("%Y-%m-%dT%H:%M:%SZ"),
-    }
-    container = api.create_container(image["Id"], command=["/"], labels=marks, network_disabled=True)["Id"]
-    try:
-        yield container
-    finally:
-        api.remove_container(container, v=True, force=True)
+    The engine's own export is of a container: it has the engine's mounts, such as an empty /etc/hosts, in place of the
+    image's files.
+    """
+    layers = layers_of(image)
+    with read_layers(api.get_image(image["Id"]), layers) as parts:
+        merge([parts[layer] for layer in layers], target, bottom=True)
 
 
 def work(client: Any, module: AnsibleModule) -> dict[str, Any]:

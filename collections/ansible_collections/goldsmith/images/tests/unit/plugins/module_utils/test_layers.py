@@ -42,9 +42,9 @@ def layer(*members: Member) -> io.BytesIO:
     return target
 
 
-def merged(*layers: io.BytesIO) -> io.BytesIO:
+def merged(*layers: io.BytesIO, bottom: bool = False) -> io.BytesIO:
     target = io.BytesIO()
-    digest = merge(layers, target)
+    digest = merge(layers, target, bottom)
     assert digest == "sha256:" + hashlib.sha256(target.getvalue()).hexdigest()
     return target
 
@@ -173,6 +173,9 @@ def test_layers_without_links_into_the_base_can_always_be_merged(drawn: list[lis
         layers.append(built(tree, members))
         tree = apply(tree, layers[-1])
     assert comparable(apply({}, merged(*layers))) == comparable(tree)
+    root = merged(*layers, bottom=True)
+    assert comparable(apply({}, root)) == comparable(tree)
+    assert not [name for name in names(root) if ".wh." in name]
 
 
 def test_what_a_later_layer_removes_is_not_in_the_merged_one() -> None:
