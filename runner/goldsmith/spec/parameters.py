@@ -75,7 +75,6 @@ def resolve(tree: Node, problems: list[Problem]) -> dict[str, Node]:
         later[name] = "a parameter cannot use itself"
         usable = names(tree, rendered)
         rendered[name] = render(node, Names(usable.known, {**later, **usable.unusable}), problems)
-        later.pop(name)
     return rendered
 
 

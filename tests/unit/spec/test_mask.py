@@ -43,8 +43,9 @@ FORMS = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_secret_is_masked_in_every_form(form: str) -> None:
-    shown = Mask([SECRET]).text(f"before {FORMS[form](SECRET)} after")
+@pytest.mark.parametrize("secret", [SECRET, "it's zz", 'say "zz"', "zz\\n", "zz"])
+def test_a_secret_is_masked_in_every_form(form: str, secret: str) -> None:
+    shown = Mask([secret]).text(f"before {FORMS[form](secret)} after")
     assert MASKED in shown
     assert "zz" not in shown
     assert shown.startswith("before ")
@@ -91,6 +92,10 @@ def test_the_longest_secret_goes_first_and_overlapping_ones_go_together() -> Non
     mask = Mask(["pass", "password", "wordplay"])
     assert mask.text("a password and a pass") == f"a {MASKED} and a {MASKED}"
     assert mask.text("a passwordplay") == f"a {MASKED}"
+
+
+def test_a_secret_that_overlaps_itself_goes_as_a_whole() -> None:
+    assert Mask(["abab"]).text("ababab") == MASKED
 
 
 def test_one_secret_beside_another_is_masked() -> None:

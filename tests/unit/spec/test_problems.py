@@ -50,6 +50,8 @@ from goldsmith.targets.docker import target
         ("layers: [{name: x}]\n", "1:10: 'layers[0]': give exactly one of: role, tasks"),
         ("layers: [{role: a, vars: [1]}]\n", "1:26: 'layers[0].vars' takes a mapping, not a list"),
         ("tests: [{}]\n", "1:9: 'tests[0]': give exactly one of: goss, testinfra, boot"),
+        ("tests: [{testinfra: ., vars: {a: 1}}]\n", "1:9: 'tests[0]': 'vars' are for goss, so they stand beside it"),
+        ("tests: [{boot: {testinfra: ., vars: {a: 1}}}]\n", "1:10: 'tests[0].boot': 'vars' are for goss, so they"),
         ("tests: [{boot: {}}]\n", "1:10: 'tests[0].boot': give at least one of: goss, testinfra"),
         ("tests: [{boot: }]\n", "1:9: 'tests[0]': give exactly one of: goss, testinfra, boot"),
         ("secrets: {a: {}}\n", "1:11: 'secrets.a': give exactly one of: env, vault, command"),
@@ -128,7 +130,7 @@ def test_all_problems_are_told_in_the_order_of_the_file(folder: Any) -> None:
 
 def test_builds_of_one_spec_do_not_repeat_a_problem(folder: Any) -> None:
     text = "platforms: {a: {docker: {image: x}}, b: {docker: {image: x}}}\ntargets: {docker: {push: 5}}\n"
-    assert len(folder.problems(text)) == 1
+    assert len(folder.problems(f"{text}layers: [{{role: '{{{{ x }}}}'}}, {{tasks: none.yml}}]\n")) == 3
 
 
 def test_a_problem_has_the_value(folder: Any) -> None:
