@@ -16,7 +16,7 @@ description:
 options:
   files:
     description:
-      - The files, which are handled in this order.
+      - The files, each path once. They are changed in this order, after every new content has been validated.
     type: list
     elements: dict
     required: true
@@ -52,8 +52,8 @@ options:
         type: str
       validate:
         description:
-          - Command that is run on the new content before it takes the file's place, with V(%s) for where it lies until
-            then. The file stays as it is when the command fails.
+          - Command that is run on the new content before anything is changed, with V(%s) for the file that holds it.
+            When it fails, all files stay as they are.
         type: str
 attributes:
   check_mode:
@@ -106,8 +106,10 @@ import pwd
 import shlex
 import stat
 import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -116,14 +118,73 @@ class FileError(Exception):
     """A file that cannot be wanted so, or cannot be made so."""
 
 
+@dataclass(frozen=True)
+class Change:
+    """What has to be done to one file.
+
+    Attributes:
+        path: The file.
+        content: What it is to hold, or None when that is right or of no concern.
+        validate: Command that must accept the content, with ``%s`` for the file that holds it.
+        uid: Number of the user it is to belong to.
+        gid: Number of the group it is to belong to.
+        mode: Its mode.
+        difference: What Ansible shows of the change.
+    """
+
+    path: Path
+    content: bytes | None
+    validate: str | None
+    uid: int
+    gid: int
+    mode: int
+    difference: dict[str, str]
+
+    def check(self, module: AnsibleModule) -> None:
+        """Ask the command given whether the content is right.
+
+        Raises:
+            FileError: It is not.
+        """
+        if self.content is None or not self.validate:
+            return
+        with tempfile.NamedTemporaryFile(prefix="goldsmith-") as file:
+            file.write(self.content)
+            file.flush()
+            command = [part.replace("%s", file.name) for part in shlex.split(self.validate)]
+            status, output, errors = module.run_command(command)
+        if status:
+            message = (errors or output).strip().replace(file.name, str(self.path))
+            raise FileError(f"nothing was changed, as the new content of {self.path} is refused: {message}")
+
+    def apply(self, module: AnsibleModule) -> None:
+        """Do it."""
+        if self.content is not None:
+            self.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(prefix=".goldsmith-", dir=self.path.parent)
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(self.content)
+                if self.path.is_symlink():
+                    self.path.unlink()
+                # Also keeps the security context, which a mere rename would not.
+                module.atomic_move(name, str(self.path))
+            finally:
+                with suppress(FileNotFoundError):
+                    Path(name).unlink()
+        # The kernel clears SUID and SGID when the owner changes, so the mode comes last (chown(2)).
+        os.chown(self.path, self.uid, self.gid)
+        self.path.chmod(self.mode)
+
+
 class FileState:
-    """One file as it is wanted; `apply` makes it so."""
+    """One file as it is wanted."""
 
     def __init__(self, wanted: dict[str, Any]) -> None:
         """Take an entry of ``files``.
 
         Raises:
-            FileError: A path is relative, or a mode is not octal.
+            FileError: The path is relative, or a mode is not octal.
         """
         self.path = Path(wanted["path"])
         if not self.path.is_absolute():
@@ -135,26 +196,11 @@ class FileState:
         self._group: str | None = wanted["group"]
         self._validate: str | None = wanted["validate"]
 
-    def _octal(self, text: str | None) -> int | None:
-        if text is None:
-            return None
-        try:
-            mode = int(text, 8)
-        except ValueError:
-            mode = -1
-        if not 0 <= mode <= 0o7777:
-            raise FileError(f"{self.path}: {text!r} is not a mode in octal. Write it in quotes, such as '0644'")
-        return mode
-
-    def apply(self, check: bool, put: Callable[[Path, bytes, str | None], None]) -> dict[str, str] | None:
-        """Make the file as it is wanted.
-
-        Args:
-            check: Only say what would change.
-            put: Replaces the content of a file, after the command given has accepted it.
+    def change(self) -> Change | None:
+        """Compare with the file there is.
 
         Returns:
-            The difference, as Ansible shows it, or None when the file is so already.
+            What has to be done, or None when the file is as wanted, or is not there and need not be.
 
         Raises:
             FileError: A user or group does not exist.
@@ -168,26 +214,16 @@ class FileState:
         present = self.path.read_bytes() if status and self._content is not None else b""
         writes = self._content is not None and (status is None or self.path.is_symlink() or present != self._content)
         uid, gid, mode = self._attributes(status)
-        changes = status is None or (uid, gid, mode) != (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode))
-        if not writes and not changes:
+        if not writes and status and (uid, gid, mode) == (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)):
             return None
-        difference = {
-            "before_header": str(self.path),
-            "after_header": str(self.path),
-            "before": _describe(status.st_uid, status.st_gid, status.st_mode) if status else "",
-            "after": _describe(uid, gid, mode),
-        }
+        before = _describe(status.st_uid, status.st_gid, status.st_mode) if status else ""
+        after = _describe(uid, gid, mode)
         if writes:
-            difference["before"] += present.decode(errors="replace")
-            difference["after"] += (self._content or b"").decode(errors="replace")
-        if not check:
-            if writes:
-                self.path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-                put(self.path, self._content or b"", self._validate)
-            # The kernel clears SUID and SGID when the owner changes, so the mode comes last (chown(2)).
-            os.chown(self.path, uid, gid)
-            self.path.chmod(mode)
-        return difference
+            before += present.decode(errors="replace")
+            after += (self._content or b"").decode(errors="replace")
+        header = str(self.path)
+        difference = {"before_header": header, "after_header": header, "before": before, "after": after}
+        return Change(self.path, self._content if writes else None, self._validate, uid, gid, mode, difference)
 
     def _attributes(self, status: os.stat_result | None) -> tuple[int, int, int]:
         """Return the user id, group id and mode that the file is to have."""
@@ -206,36 +242,34 @@ class FileState:
             raise FileError(f"{self.path} is to belong to group {self._group!r}, which does not exist") from error
         return uid, gid, mode
 
+    def _octal(self, text: str | None) -> int | None:
+        if text is None:
+            return None
+        try:
+            mode = int(text, 8)
+        except ValueError:
+            mode = -1
+        if not 0 <= mode <= 0o7777:
+            raise FileError(f"{self.path}: {text!r} is not a mode in octal. Write it in quotes, such as '0644'")
+        return mode
+
 
 def _describe(uid: int, gid: int, mode: int) -> str:
     return f"owner {uid}, group {gid}, mode {stat.S_IMODE(mode):04o}\n"
 
 
-def put_with(module: AnsibleModule) -> Callable[[Path, bytes, str | None], None]:
-    """Return what replaces a file's content with the help of a module: at once, and with its security context kept."""
+def changes(wanted: list[dict[str, Any]]) -> list[Change]:
+    """Return what has to be done to the files, in their order.
 
-    def put(path: Path, content: bytes, validate: str | None) -> None:
-        handle, name = tempfile.mkstemp(prefix=".goldsmith-", dir=path.parent)
-        temporary = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            if validate:
-                status, output, errors = module.run_command(
-                    [part.replace("%s", name) for part in shlex.split(validate)]
-                )
-                if status:
-                    raise FileError(
-                        f"{path} was left as it is, as its new content is refused: {errors or output}".strip()
-                    )
-            if path.is_symlink():
-                path.unlink()
-            module.atomic_move(name, str(path))
-        finally:
-            if temporary.exists():
-                temporary.unlink()
-
-    return put
+    Raises:
+        FileError: Something is wanted that cannot be, or a path stands there twice.
+    """
+    states = [FileState(entry) for entry in wanted]
+    paths = [state.path for state in states]
+    twice = sorted({str(path) for path in paths if paths.count(path) > 1})
+    if twice:
+        raise FileError(f"{', '.join(twice)}: each path may stand there once only")
+    return [change for change in (state.change() for state in states) if change is not None]
 
 
 def main() -> None:
@@ -262,20 +296,19 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    put = put_with(module)
-    paths: list[str] = []
-    differences: list[dict[str, str]] = []
     try:
-        for state in [FileState(wanted) for wanted in module.params["files"]]:
-            difference = state.apply(module.check_mode, put)
-            if difference is not None:
-                paths.append(str(state.path))
-                differences.append(difference)
+        found = changes(module.params["files"])
+        for change in found:
+            change.check(module)
+        if not module.check_mode:
+            for change in found:
+                change.apply(module)
     except FileError as error:
-        module.fail_json(msg=str(error), paths=paths)
+        module.fail_json(msg=str(error))
     except OSError as error:
-        module.fail_json(msg=f"cannot change {error.filename}: {error.strerror}", paths=paths)
-    module.exit_json(changed=bool(paths), paths=paths, diff=differences)
+        module.fail_json(msg=f"cannot change {error.filename}: {error.strerror}")
+    paths = [str(change.path) for change in found]
+    module.exit_json(changed=bool(paths), paths=paths, diff=[change.difference for change in found])
 
 
 if __name__ == "__main__":
