@@ -2,57 +2,79 @@
 # Makes this machine ready to build and to test: the virtual environment .venv, a few Debian packages, a Docker engine.
 # What is there already is left alone, so that a second run costs a fraction of a second and changes nothing.
 #
-# Usage: scripts/setup.sh [python|machine|all]     python: only .venv     machine: only packages and engine
+# Usage: scripts/setup.sh [python|all]             python: only .venv
 # Environment: PYTHON       the interpreter .venv is made with (default: the first one found that is new enough)
 #              DOCKER_HOST  an engine to use; then none is installed and none is started
+# Exit status: 0 ready, 3 something is missing that this script cannot bring
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-readonly top
-readonly venv=$top/.venv
+readonly top venv=$top/.venv log=$top/build/setup.log engine_log=/var/log/goldsmith-dockerd.log
 readonly engine_wait=60 # seconds
-# The environment's own python3 must not be the one that makes it.
-PATH=$(printf %s "$PATH" | tr : '\n' | { grep -vxF "$venv/bin" || true; } | paste -sd:)
-PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin # a plain user's PATH on Debian has no dockerd
+# The environment's own python3 must not be the one that makes it; a plain user's PATH on Debian lacks dockerd.
+PATH=$(printf %s "$PATH" | tr : '\n' | { grep -vxF "$venv/bin" || true; } | paste -sd:):/usr/local/sbin:/usr/sbin:/sbin
 export PATH
 
-# What must be there (a command, or a file's path) and the Debian packages that bring it, the first one known to apt is
-# taken. To need something more, add a line.
+# --- What is needed --------------------------------------------------------------------------------------------------
+
+# What must be there, a command or a file's path, and the Debian packages that bring it, of which the first one that apt
+# knows is taken. To need something more, add a line.
 packages() {
+  if [ -z "${PYTHON:-}" ] && ! environment_works && ! find_python >/dev/null; then echo "python3-with-venv python3-venv"; fi
+  [ "$1" = all ] || return 0
   cat <<'LIST'
 /etc/ssl/certs/ca-certificates.crt  ca-certificates
 mmdebstrap                          mmdebstrap
 docker                              docker-cli docker.io
 shellcheck                          shellcheck
 LIST
-  # An engine is installed only if no other one serves this machine.
-  if ! engine_answers && engine_is_ours; then echo "dockerd docker.io"; fi
+  if engine_is_ours && ! engine_answers; then echo "dockerd docker.io"; fi
 }
 
-# Programs the tests start themselves, whose Debian package would also start a service on this machine: their package is
-# unpacked and the program put into .venv/bin; nothing is installed.
+# Programs that tests start, and whose package would start them as a service of this machine too: the package is
+# unpacked, the program goes into .venv/bin, and nothing is installed.
 programs() {
   cat <<'LIST'
 docker-registry  docker-registry
 LIST
 }
 
+# --- Helpers ---------------------------------------------------------------------------------------------------------
+
 say() { printf 'setup: %s\n' "$*"; }
+
+# fail MESSAGE [HINT...]
 fail() {
   printf 'setup: %s\n' "$1" >&2
   shift
   [ $# -eq 0 ] || printf '       %s\n' "$@" >&2
   exit 3
 }
-is_there() { case $1 in /*) [ -e "$1" ] ;; *) command -v "$1" >/dev/null 2>&1 || [ -x "$venv/bin/$1" ] ;; esac; }
-is_debian() { command -v apt-get >/dev/null 2>&1 && [ -e /etc/debian_version ]; }
+
 is_root() { [ "$(id -u)" -eq 0 ]; }
+is_debian() { [ -e /etc/debian_version ] && command -v apt-get >/dev/null; }
+is_there() { case $1 in /*) [ -e "$1" ] ;; *) command -v "$1" >/dev/null || [ -x "$venv/bin/$1" ] ;; esac; }
+
+# Packages and engine are the whole machine's: while one checkout brings them, the others wait.
+lock_machine() {
+  is_root || return 0
+  mkdir -p /run/lock
+  exec 9>/run/lock/goldsmith-setup.lock
+  flock 9
+}
+unlock_machine() { exec 9>&-; }
 
 # --- Debian packages -------------------------------------------------------------------------------------------------
 
+# may_install NAME...: goes no further where nothing can be installed.
+may_install() {
+  if is_debian && is_root; then return; fi
+  fail "needed, and not here: $*" "Install them (those are the names of Debian's packages), or run this as root on Debian."
+}
+
 refreshed=
-# Reads the package lists, once a run. A third party's archive that does not answer is no reason to stop here: whether
-# all that is needed can be had, the installation says.
+# Reads the package lists, once a run. An archive of somebody else that does not answer is no reason to stop: the
+# installation will tell whether what is needed can be had.
 apt_refresh() {
   [ -z "$refreshed" ] || return 0
   say "reading the package lists"
@@ -60,63 +82,63 @@ apt_refresh() {
   refreshed=yes
 }
 
-# apt_known PACKAGE...: prints the first package apt can install.
+# apt_known PACKAGE...: prints the first package that apt can install.
 apt_known() {
   local name
   for name in "$@"; do
-    if apt-cache --no-all-versions show "$name" >/dev/null 2>&1; then echo "$name" && return; fi
+    if [ -n "$(apt-cache --no-all-versions show "$name" 2>/dev/null)" ]; then echo "$name" && return; fi
   done
-  fail "no Debian package named $* is known to apt" "Look at the sources in /etc/apt and run this again."
+  fail "apt knows no package named $*" "Look at the sources in /etc/apt, and run this again."
 }
 
-# apt_install PACKAGE...
-apt_install() {
-  say "installing $*"
-  DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 \
-    install --no-install-recommends "$@" >"$log" 2>&1 || {
-    tail -n 20 "$log" >&2
-    fail "apt-get could not install $*" "The whole output is in $log"
-  }
+# missing_packages python|all: prints the Debian packages that bring what is missing, a line for each need.
+missing_packages() {
+  local need names
+  packages "$1" | while read -r need names; do is_there "$need" || echo "$names"; done
 }
 
-# unpack_program PROGRAM PACKAGE: puts one program of a package into .venv/bin.
-unpack_program() {
-  local directory
-  say "unpacking $1 into .venv/bin"
-  directory=$(mktemp -d)
-  (
-    cd "$directory"
-    apt-get -qq -o APT::Sandbox::User=root download "$2"
-    dpkg-deb --extract ./*.deb .
-    install -D -m 755 "usr/bin/$1" "$venv/bin/$1"
-  ) || fail "could not get $1 out of Debian's package $2"
-  rm -rf "$directory"
-}
-
+# debian_packages python|all
 debian_packages() {
-  local need names missing=() wanted=() programs=()
-  while read -r need names; do
-    is_there "$need" || missing+=("$names")
-  done < <(packages)
-  while read -r need names; do
-    is_there "$need" || programs+=("$need $names")
-  done < <(programs)
-  [ $((${#missing[@]} + ${#programs[@]})) -gt 0 ] || return 0
-
-  if ! is_debian || ! is_root; then
-    fail "needed, and not here: ${missing[*]} ${programs[*]%% *}" \
-      "Install them (those are Debian's package names), or run this as root on Debian."
-  fi
+  local names missing wanted=()
+  missing=$(missing_packages "$1")
+  [ -n "$missing" ] || return 0
+  may_install "${missing//$'\n'/, }"
+  lock_machine
   apt_refresh
-  for names in "${missing[@]}"; do
+  while read -r names; do
     # shellcheck disable=SC2086 # the names are words
     wanted+=("$(apt_known $names)") || exit
-  done
-  [ ${#wanted[@]} -eq 0 ] || apt_install "${wanted[@]}"
-  for names in "${programs[@]}"; do
-    # shellcheck disable=SC2086 # program and package are words
-    unpack_program $names
-  done
+  done < <(missing_packages "$1" | sort -u)
+  if [ ${#wanted[@]} -gt 0 ]; then
+    say "installing ${wanted[*]}"
+    DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 \
+      install --no-install-recommends "${wanted[@]}" >"$log" 2>&1 </dev/null || {
+      tail -n 20 "$log" >&2
+      fail "apt-get could not install ${wanted[*]}" "The whole output is in $log"
+    }
+  fi
+  unlock_machine
+}
+
+unpacked_programs() {
+  local program package directory
+  while read -r program package; do
+    if is_there "$program"; then continue; fi
+    may_install "$package"
+    lock_machine
+    if is_there "$program"; then continue; fi
+    apt_refresh
+    say "unpacking $program into .venv/bin"
+    directory=$(mktemp -d)
+    (
+      cd "$directory"
+      apt-get -qq -o APT::Sandbox::User=root download "$package"
+      dpkg-deb --extract ./*.deb .
+      install -m 755 "usr/bin/$program" "$venv/bin/$program"
+    ) || fail "could not get $program out of Debian's package $package"
+    rm -rf "$directory"
+  done < <(programs)
+  unlock_machine
 }
 
 # --- The virtual environment -----------------------------------------------------------------------------------------
@@ -136,111 +158,97 @@ PYTHON
   return 1
 }
 
-# What .venv was made from; another content means: bring it up to date.
-venv_state() {
+# What .venv was made from. The path is part of it: an environment that is moved does not work.
+environment_state() {
   printf 'here: %s\n' "$top"
   sha256sum <"$top/pyproject.toml"
 }
+environment_works() { grep -qsxF "here: $top" "$venv/.goldsmith" && "$venv/bin/python" -c '' 2>/dev/null; }
+environment_is_ready() { environment_works && [ "$(environment_state)" = "$(<"$venv/.goldsmith")" ]; }
 
 virtual_environment() {
-  local state python
-  state=$(venv_state)
-  if [ "$(cat "$venv/.goldsmith" 2>/dev/null)" = "$state" ] && "$venv/bin/python" -c '' 2>/dev/null; then return; fi
-
+  local python
+  if environment_is_ready; then return; fi
   exec 8>"$top/build/setup.lock"
   flock 8 # another `make` may be at it
-  if [ "$(cat "$venv/.goldsmith" 2>/dev/null)" = "$state" ] && "$venv/bin/python" -c '' 2>/dev/null; then return; fi
+  if environment_is_ready; then return; fi
 
-  python=$(find_python) || {
-    if [ -z "${PYTHON:-}" ] && is_debian && is_root; then
-      apt_refresh
-      apt_install python3 python3-venv
-    fi
+  if ! environment_works; then
     python=$(find_python) || fail "no Python 3.11 or newer with the modules venv and ensurepip was found" \
       "On Debian and Ubuntu: apt-get install python3-venv. Another interpreter: make setup PYTHON=/path/to/python3"
-  }
-  # A checkout that was moved, or an interpreter that is gone, leaves an environment that cannot be mended.
-  if ! grep -qxF "here: $top" "$venv/.goldsmith" 2>/dev/null || ! "$venv/bin/python" -c '' 2>/dev/null; then
     say "making .venv with $python"
     "$python" -m venv --clear "$venv"
+    printf 'here: %s\n' "$top" >"$venv/.goldsmith"
   fi
   say "installing the Python packages into .venv (the first time: a minute or two, and 120 MB to load)"
-  rm -f "$venv/.goldsmith"
   (cd "$top" && "$venv/bin/python" -m pip install --disable-pip-version-check --no-input --progress-bar off -e '.[dev]') \
-    2>&1 | tee "$log" | sed -n -u -e 's/^ *Downloading \([^ /]*\).*(\([0-9.]* MB\)).*/setup:   \1 (\2)/p' \
+    2>&1 </dev/null | tee "$log" | sed -n -u -e 's/^ *Downloading \([^ /]*\).*(\([0-9.]* MB\)).*/setup:   \1 (\2)/p' \
     -e 's/^Installing collected packages.*/setup:   installing them/p' || {
     tail -n 30 "$log" >&2
     fail "pip could not install the project into .venv" "The whole output is in $log"
   }
-  printf '%s\n' "$state" >"$venv/.goldsmith"
+  environment_state >"$venv/.goldsmith"
   exec 8>&-
 }
 
 # --- The Docker engine -----------------------------------------------------------------------------------------------
 
-# The engine that Goldsmith's modules talk to: they know DOCKER_HOST, and not the command line's contexts.
-engine_answers() {
-  if command -v docker >/dev/null; then
-    timeout 10 docker --host "${DOCKER_HOST:-unix:///var/run/docker.sock}" version --format '{{.Server.Version}}'
-  else
-    "$venv/bin/python" -c 'import docker; docker.from_env(timeout=10).ping()'
-  fi >/dev/null 2>&1
-}
 engine_is_ours() { [ -z "${DOCKER_HOST:-}" ]; }
-dockerd_runs() { [ -e /run/docker.pid ] && kill -0 "$(cat /run/docker.pid)" 2>/dev/null; }
-
-# Starts dockerd apart from this script's session, terminal and open files.
-start_dockerd() {
-  say "starting dockerd, which writes to $engine_log"
-  setsid dockerd >>"$engine_log" 2>&1 </dev/null 8>&- 9>&- &
+# Asks the engine that Goldsmith's modules talk to: they know DOCKER_HOST, and not the docker command's contexts. Without
+# that command, a socket has to do as a sign of an engine.
+engine_answers() {
+  if ! command -v docker >/dev/null; then
+    [ -S /var/run/docker.sock ]
+  else
+    timeout 10 docker --host "${DOCKER_HOST:-unix:///var/run/docker.sock}" version --format '{{.Server.Version}}' >/dev/null 2>&1
+  fi
 }
+dockerd_runs() { [ -e /run/docker.pid ] && kill -0 "$(</run/docker.pid)" 2>/dev/null; }
 
 docker_engine() {
-  local deadline dockerd_pid
+  local deadline dockerd=
   if engine_answers; then return; fi
-  engine_is_ours || fail "no Docker engine answers at DOCKER_HOST=$DOCKER_HOST" "Start it, or unset DOCKER_HOST to use the local one."
+  engine_is_ours || fail "no Docker engine answers at DOCKER_HOST=$DOCKER_HOST" \
+    "Start it, or unset DOCKER_HOST to use this machine's own."
   is_root || fail "no Docker engine answers at /var/run/docker.sock" \
     "If one is running, you may have no access to it: join the group docker and log in again." \
     "If none is: install and start it (Debian: docker.io), or run this as root on Debian, or set DOCKER_HOST."
+  lock_machine
+  if engine_answers; then return; fi
 
   if [ -d /run/systemd/system ]; then
     say "starting docker.service"
     systemctl start docker.service || fail "docker.service does not start" "See: journalctl -u docker.service"
   elif ! dockerd_runs; then
-    start_dockerd
-    dockerd_pid=$!
+    say "starting dockerd, which writes to $engine_log"
+    # It outlives this script: a session of its own, and none of its files, locks or terminals.
+    setsid dockerd >>"$engine_log" 2>&1 </dev/null 8>&- 9>&- &
+    dockerd=$!
   fi
   deadline=$((SECONDS + engine_wait))
   until engine_answers; do
-    if [ $SECONDS -ge $deadline ] || { [ -n "${dockerd_pid:-}" ] && ! kill -0 "$dockerd_pid" 2>/dev/null; }; then
+    if [ $SECONDS -ge $deadline ] || { [ -n "$dockerd" ] && ! kill -0 "$dockerd" 2>/dev/null; }; then
       [ ! -e "$engine_log" ] || tail -n 20 "$engine_log" >&2
-      fail "the Docker engine did not come up within $engine_wait s" "Its log: $engine_log, or: journalctl -u docker.service"
+      fail "the Docker engine has ended again, or did not answer within $engine_wait s" \
+        "Its log: $engine_log, or with systemd: journalctl -u docker.service"
     fi
     sleep 0.2
   done
   say "the Docker engine answers"
-}
-
-machine() {
-  if is_root; then # an engine and packages are the whole machine's: other checkouts wait here too
-    mkdir -p /run/lock
-    exec 9>/run/lock/goldsmith-setup.lock
-    flock 9
-  fi
-  debian_packages
-  docker_engine
-  exec 9>&-
+  unlock_machine
 }
 
 mkdir -p "$top/build"
-log=$top/build/setup.log
-engine_log=/var/log/goldsmith-dockerd.log
 case ${1:-all} in
-  python) virtual_environment ;;
-  machine) machine ;;
-  all)
+  python)
+    debian_packages python
     virtual_environment
-    machine
     ;;
-  *) fail "usage: scripts/setup.sh [python|machine|all]" ;;
+  all)
+    debian_packages all
+    virtual_environment
+    unpacked_programs
+    docker_engine
+    ;;
+  *) fail "usage: scripts/setup.sh [python|all]" ;;
 esac

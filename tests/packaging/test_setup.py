@@ -51,6 +51,59 @@ def small(checkout: Path, tmp_path: Path) -> Path:
     return project
 
 
+# A machine inside this one: its own mounts, network and processes, which all end with it; no engine runs there.
+MACHINE = ("unshare", "--mount", "--net", "--pid", "--fork", "--mount-proc", "bash", "-euc")
+EMPTY = "mount -t tmpfs none /run; mount -t tmpfs none /var/lib/docker; mount -t tmpfs none /var/log; unset DOCKER_HOST"
+needs_root = pytest.mark.skipif(
+    os.geteuid() != 0 or not shutil.which("dockerd"),
+    reason="only root can start an engine, and docker.io must be there",
+)
+
+
+@pytest.fixture
+def ready(small: Path) -> Path:
+    """A checkout that lacks nothing but an engine."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", ".venv"], cwd=small, check=True)
+    (small / ".venv/bin/docker-registry").symlink_to("/bin/true")
+    state = f"here: {small}\n{hashlib.sha256(PROJECT.encode()).hexdigest()}  -\n"
+    (small / ".venv/.goldsmith").write_text(state)
+    return small
+
+
+def _in_machine(directory: Path, script: str) -> subprocess.CompletedProcess[str]:
+    command = [*MACHINE, f"{EMPTY}; {script}"]
+    return subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False, timeout=120)
+
+
+@needs_root
+def test_of_two_that_find_no_engine_one_starts_it_and_both_wait_for_it(ready: Path) -> None:
+    done = _in_machine(
+        ready,
+        """
+        scripts/setup.sh > one & scripts/setup.sh > two
+        wait $!
+        docker version --format '{{.Server.Version}}'
+        exec 9>/run/lock/goldsmith-setup.lock; flock --nonblock 9 || echo the engine holds the lock
+        """,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "holds the lock" not in done.stdout
+    outputs = [(ready / name).read_text() for name in ("one", "two")]
+    assert sorted("starting dockerd" in output for output in outputs) == [False, True]
+
+
+@needs_root
+def test_shows_the_end_of_the_log_of_an_engine_that_does_not_come_up(ready: Path) -> None:
+    (ready / "bin").mkdir()
+    dockerd = ready / "bin/dockerd"
+    dockerd.write_text("#!/bin/sh\necho the kernel forbids it >&2\nexit 1\n")
+    dockerd.chmod(0o755)
+    done = _in_machine(ready, f"PATH={ready}/bin:$PATH scripts/setup.sh")
+    assert done.returncode == 3
+    assert "the kernel forbids it" in done.stderr
+    assert "/var/log/goldsmith-dockerd.log" in done.stderr
+
+
 @pytest.mark.docker
 def test_costs_nothing_and_says_nothing_where_all_is_there(checkout: Path) -> None:
     wanted = hashlib.sha256((checkout / "pyproject.toml").read_bytes()).hexdigest()
@@ -64,38 +117,30 @@ def test_costs_nothing_and_says_nothing_where_all_is_there(checkout: Path) -> No
 
 
 @pytest.mark.network
-def test_makes_the_virtual_environment_once_and_again_when_the_project_asks_for_something_else(small: Path) -> None:
-    first = _setup(small, "python", PYTHON=sys.executable)
-    assert first.returncode == 0, first.stderr
-    assert "making .venv" in first.stdout
-    subprocess.run([small / ".venv/bin/python", "-c", "import importlib.metadata as m; m.version('small')"], check=True)
-
-    second = _setup(small, "python", PYTHON=sys.executable)
-    assert (second.returncode, second.stdout, second.stderr) == (0, "", "")
-
-    (small / "pyproject.toml").write_text(PROJECT.replace('version = "1"', 'version = "2"'))
-    third = _setup(small, "python", PYTHON=sys.executable)
-    assert third.returncode == 0, third.stderr
-    assert "making .venv" not in third.stdout
-    assert "installing the Python packages" in third.stdout
-
-
-@pytest.mark.network
-def test_a_checkout_that_was_moved_gets_a_new_virtual_environment(small: Path) -> None:
-    assert _setup(small, "python", PYTHON=sys.executable).returncode == 0
-    moved = small.rename(small.with_name("moved"))
-    done = _setup(moved, "python", PYTHON=sys.executable)
-    assert done.returncode == 0, done.stderr
-    assert "making .venv" in done.stdout
-
-
-@pytest.mark.network
-def test_of_two_at_once_one_works_and_the_other_waits(small: Path) -> None:
+def test_of_two_that_find_no_virtual_environment_one_makes_it_and_both_wait_for_it(small: Path) -> None:
     command = [small / "scripts/setup.sh", "python"]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(2)]
-    outputs = [process.communicate(timeout=120)[0] for process in both]
+    outputs = [process.communicate(timeout=300)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], outputs
     assert sorted("making .venv" in output for output in outputs) == [False, True]
+    subprocess.run([small / ".venv/bin/python", "-c", "import importlib.metadata as m; m.version('small')"], check=True)
+
+    again = _setup(small, "python")
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+
+
+@pytest.mark.network
+def test_brings_the_virtual_environment_up_to_date_and_makes_it_anew_where_the_checkout_was_moved(small: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", ".venv"], cwd=small, check=True)
+    (small / ".venv/.goldsmith").write_text(f"here: {small}\n")
+    outdated = _setup(small, "python")
+    assert outdated.returncode == 0, outdated.stderr
+    assert "making .venv" not in outdated.stdout
+    assert "installing the Python packages" in outdated.stdout
+
+    moved = _setup(small.rename(small.with_name("moved")), "python")
+    assert moved.returncode == 0, moved.stderr
+    assert "making .venv" in moved.stdout
 
 
 def test_says_what_to_do_where_no_python_is_new_enough(small: Path) -> None:
@@ -105,7 +150,7 @@ def test_says_what_to_do_where_no_python_is_new_enough(small: Path) -> None:
     assert "make setup PYTHON=" in done.stderr
 
 
-def test_starts_no_engine_when_another_one_is_asked_for(small: Path) -> None:
-    done = _setup(small, "machine", DOCKER_HOST="tcp://127.0.0.1:1")
+def test_starts_no_engine_when_another_one_is_asked_for(ready: Path) -> None:
+    done = _setup(ready, DOCKER_HOST="tcp://127.0.0.1:1")
     assert done.returncode == 3
     assert "no Docker engine answers at DOCKER_HOST=tcp://127.0.0.1:1" in done.stderr
