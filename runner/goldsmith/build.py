@@ -160,7 +160,7 @@ class BuildRun:
         build_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{random.token_hex(4)}"
         recorded = self._version(build.loaded)
         directory = home.build_directory(self.root, build_id)
-        mask = Mask(secrets.values())
+        attempt = _Attempt(build, build_id, recorded.label, directory, datetime.now(UTC))
         with home.held(directory):
             self.registry.start_build(
                 recorded,
@@ -174,30 +174,31 @@ class BuildRun:
                 log=directory / LOG,
             )
             self.reporter.event(Event("started", build.label, name=build_id))
-            attempt = _Attempt(build, build_id, recorded.label, directory, datetime.now(UTC))
-            parent: Parent | None = None
-            exit_code = GoldsmithError.exit_code
-            try:
-                if base and not base.result.built:
-                    raise GoldsmithError(f"its base {base.label} was not built")
-                if self.cancelled():
-                    raise GoldsmithError(CANCELLED)
-                planned_build = planned(build, recorded.label, self.registry)
-                parent = planned_build.parent
-                result = self._attempt(attempt, planned_build, secrets, mask)
-                exit_code = 0 if result.built else exit_code
-            except GoldsmithError as error:
-                exit_code = error.exit_code
-                result = attempt.failed(Failure(message=mask.text(str(error))))
-                self.reporter.event(
-                    Event("failure", build.label, message=result.failure.message if result.failure else "")
-                )
-            kept = _kept(directory)
-            (directory / RESULT).write_text(json.dumps(result.document(), indent=2) + "\n", encoding="utf-8")
-            manifest.write(directory / MANIFEST, self._manifest(build, result, sorted(secrets)))
-            self.registry.finish_build(build_id, result, parent.artifact if parent else None)
-        self.reporter.event(_finished(build.label, result, directory))
-        return Done(build.label, result, directory, exit_code, kept)
+            done, parent = self._outcome(attempt, secrets, base)
+            self.registry.finish_build(build_id, done.result, parent.artifact if parent else None)
+            manifest.write(directory / RESULT, done.result.document())
+            manifest.write(directory / MANIFEST, self._manifest(build, done.result, sorted(secrets)))
+        self.reporter.event(_finished(done))
+        return done
+
+    def _outcome(self, attempt: _Attempt, secrets: Mapping[str, str], base: Done | None) -> tuple[Done, Parent | None]:
+        """Plan and run a build; say how it ended, whatever went wrong, and what it started from."""
+        mask = Mask(secrets.values())
+        parent: Parent | None = None
+        try:
+            if base and not base.result.built:
+                raise GoldsmithError(f"its base {base.label} was not built")
+            if self.cancelled():
+                raise GoldsmithError(CANCELLED)
+            planned_build = planned(attempt.build, attempt.version, self.registry)
+            parent = planned_build.parent
+            result = self._attempt(attempt, planned_build, secrets, mask)
+            exit_code = 0 if result.built else GoldsmithError.exit_code
+        except GoldsmithError as error:
+            exit_code, message = error.exit_code, mask.text(str(error))
+            result = attempt.failed(Failure(message=message))
+            self.reporter.event(Event("failure", attempt.build.label, message=message))
+        return Done(attempt.build.label, result, attempt.directory, exit_code, _kept(attempt.directory)), parent
 
     def _manifest(self, build: Build, result: BuildResult, secrets: Sequence[str]) -> dict[str, Any]:
         loaded = build.loaded
@@ -345,13 +346,14 @@ def _kept(directory: Path) -> bool:
     return False
 
 
-def _finished(label: str, result: BuildResult, directory: Path) -> Event:
-    seconds = sum(result.phases.values())
+def _finished(done: Done) -> Event:
+    result = done.result
     if result.built and result.artifact:
+        seconds = sum(result.phases.values())
         message = f"built in {seconds:.1f} s: {', '.join(result.artifact.tags) or result.artifact.id}"
     else:
-        message = f"failed; Ansible's log: {directory / LOG}"
-    return Event("finished", label, name=result.build, message=message, data={"status": result.status})
+        message = f"failed; Ansible's log: {done.directory / LOG}"
+    return Event("finished", done.label, name=result.build, message=message, data={"status": result.status})
 
 
 def next_version(loaded: LoadedSpec, registry: Registry) -> str:
