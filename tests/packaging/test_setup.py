@@ -54,9 +54,16 @@ def small(checkout: Path, tmp_path: Path) -> Path:
 # A machine inside this one: its own mounts, network and processes, which all end with it; no engine runs there.
 MACHINE = ("unshare", "--mount", "--net", "--pid", "--fork", "--mount-proc", "bash", "-euc")
 EMPTY = "mount -t tmpfs none /run; mount -t tmpfs none /var/lib/docker; mount -t tmpfs none /var/log; unset DOCKER_HOST"
-needs_root = pytest.mark.skipif(
-    os.geteuid() != 0 or not shutil.which("dockerd"),
-    reason="only root can start an engine, and docker.io must be there",
+
+
+def _machines_can_be_made() -> bool:
+    if os.geteuid() != 0 or not all(map(shutil.which, ("dockerd", "docker", "unshare"))):
+        return False
+    return subprocess.run([*MACHINE, EMPTY], capture_output=True, check=False).returncode == 0
+
+
+needs_machine = pytest.mark.skipif(
+    not _machines_can_be_made(), reason="needs root, docker.io, and the right to make namespaces"
 )
 
 
@@ -75,7 +82,7 @@ def _in_machine(directory: Path, script: str) -> subprocess.CompletedProcess[str
     return subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False, timeout=120)
 
 
-@needs_root
+@needs_machine
 def test_of_two_that_find_no_engine_one_starts_it_and_both_wait_for_it(ready: Path) -> None:
     done = _in_machine(
         ready,
@@ -92,7 +99,7 @@ def test_of_two_that_find_no_engine_one_starts_it_and_both_wait_for_it(ready: Pa
     assert sorted("starting dockerd" in output for output in outputs) == [False, True]
 
 
-@needs_root
+@needs_machine
 def test_shows_the_end_of_the_log_of_an_engine_that_does_not_come_up(ready: Path) -> None:
     (ready / "bin").mkdir()
     dockerd = ready / "bin/dockerd"
