@@ -148,3 +148,15 @@ def tiny_container(docker_client: docker.DockerClient, tiny_image: str) -> Itera
     yield container
     with suppress(docker.errors.NotFound):
         container.remove(force=True, v=True)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of a hundred pages."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a file system to fill")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "goldsmith-test", str(folder)], check=True)
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)

@@ -10,9 +10,10 @@ from contextlib import suppress
 from typing import Any, Mapping, NamedTuple, cast
 
 from ansible_collections.goldsmith.images.plugins.module_utils._archive import image_archive
-from ansible_collections.goldsmith.images.plugins.module_utils._debootstrap import Recipe, built, cache_folder
+from ansible_collections.goldsmith.images.plugins.module_utils._base_recipe import Recipe
 from ansible_collections.goldsmith.images.plugins.module_utils._docker import LABEL_SOURCE, Fault
 from ansible_collections.goldsmith.images.plugins.module_utils._locks import exclusive
+from ansible_collections.goldsmith.images.plugins.module_utils._mmdebstrap import built, cache_folder
 
 with suppress(ImportError):  # `_docker.run` tells the user
     from docker.errors import APIError, ImageNotFound
@@ -79,6 +80,8 @@ def _repository(reference: str) -> str:
 
 def local(client: Any, reference: str) -> dict[str, Any] | None:
     """Return what the engine knows of an image by name or (short) id, or None."""
+    if not reference.strip():
+        raise Fault("the name of the image is empty: give a name, or an id.")
     try:
         return cast("dict[str, Any]", client.api.inspect_image(reference))
     except ImageNotFound:

@@ -183,7 +183,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.goldsmith.images.plugins.module_utils import _source
 from ansible_collections.goldsmith.images.plugins.module_utils._apt_archive import proxies
-from ansible_collections.goldsmith.images.plugins.module_utils._debootstrap import Options, Recipe, recipe
+from ansible_collections.goldsmith.images.plugins.module_utils._base_recipe import Options, Recipe
+from ansible_collections.goldsmith.images.plugins.module_utils._debootstrap import recipe
 from ansible_collections.goldsmith.images.plugins.module_utils._docker import DOCKER_OPTIONS, run
 
 

@@ -1,0 +1,124 @@
+"""`docker_packages` on real containers."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Callable
+from typing import Any
+
+import docker
+import pytest
+
+pytestmark = pytest.mark.docker
+
+RunModule = Callable[..., dict[str, Any]]
+
+APK = """C:Q1abc=
+P:musl
+V:1.2.5-r0
+A:x86_64
+o:musl
+F:lib
+R:ld-musl-x86_64.so.1
+
+C:Q1def=
+P:musl-utils
+V:1.2.5-r0
+A:x86_64
+o:musl
+"""
+DISTROLESS = """Package: libssl3
+Source: openssl
+Version: 3.0.15-1~deb12u1
+Architecture: amd64
+Description: Secure Sockets Layer toolkit
+ Version: is what it is about.
+"""
+
+
+def put(container: Any, files: dict[str, str]) -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for path, text in files.items():
+            info = tarfile.TarInfo(path)
+            info.size = len(text.encode())
+            archive.addfile(info, io.BytesIO(text.encode()))
+    assert container.put_archive("/", buffer.getvalue())
+
+
+@pytest.fixture
+def empty(start_container: Callable[..., Any], docker_client: docker.DockerClient, unique: str) -> Any:
+    """A container with nothing in it, which cannot even run."""
+    docker_client.api.import_image_from_data(b"\0" * 1024, repository=unique, tag="1")
+    image = docker_client.images.get(f"{unique}:1")
+    container = docker_client.containers.create(image.id, ["/nothing"])
+    yield container
+    container.remove()
+    docker_client.images.remove(image.id, force=True)
+
+
+def test_packages_are_those_that_dpkg_lists(run_module: RunModule, start_container: Callable[..., Any]) -> None:
+    container = start_container()
+    form = "${Package} ${Version} ${Architecture} ${source:Package} ${source:Version}\\n"
+    listed = container.exec_run(["dpkg-query", "-W", "-f", form])[1].decode().splitlines()
+
+    result = run_module("docker_packages", container=container.id)
+
+    assert not result["changed"]
+    keys = ("name", "version", "arch", "source", "source_version")
+    assert [" ".join(package[key] for key in keys) for package in result["packages"]] == sorted(listed)
+    assert {package["type"] for package in result["packages"]} == {"deb"}
+
+
+def test_package_whose_configuration_alone_is_left_is_not_listed(
+    run_module: RunModule, start_container: Callable[..., Any]
+) -> None:
+    container = start_container()
+    status, output = container.exec_run(["dpkg", "--force-depends", "--force-remove-essential", "--remove", "debconf"])
+    assert status == 0, output
+
+    result = run_module("docker_packages", container=container.id)
+
+    names = {package["name"] for package in result["packages"]}
+    assert "debconf" not in names
+    assert "dpkg" in names
+
+
+def test_stopped_machine_without_a_shell_is_read_as_well(run_module: RunModule, empty: Any) -> None:
+    put(empty, {"var/lib/dpkg/status.d/libssl3": DISTROLESS, "var/lib/dpkg/status.d/libssl3.md5sums": "0 x\n"})
+
+    result = run_module("docker_packages", container=empty.id)
+
+    assert result["packages"] == [
+        {
+            "name": "libssl3",
+            "version": "3.0.15-1~deb12u1",
+            "arch": "amd64",
+            "source": "openssl",
+            "source_version": "3.0.15-1~deb12u1",
+            "type": "deb",
+        }
+    ]
+
+
+def test_packages_of_alpine_are_read(run_module: RunModule, empty: Any) -> None:
+    put(empty, {"lib/apk/db/installed": APK})
+
+    result = run_module("docker_packages", container=empty.id)
+
+    assert [(package["name"], package["source"], package["type"]) for package in result["packages"]] == [
+        ("musl", "musl", "apk"),
+        ("musl-utils", "musl", "apk"),
+    ]
+
+
+def test_machine_without_a_package_database_has_no_packages(run_module: RunModule, empty: Any) -> None:
+    assert run_module("docker_packages", container=empty.id)["packages"] == []
+
+
+def test_machine_that_is_not_there_is_said_so(run_module: RunModule, unique: str) -> None:
+    result = run_module("docker_packages", container=unique)
+
+    assert result["failed"]
+    assert unique in result["msg"]
