@@ -6,6 +6,7 @@ import io
 import json
 import tarfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -141,21 +142,38 @@ def test_history_is_the_bases_and_one_entry_more(
     assert added["Size"] > 0
 
 
-def test_history_of_a_base_with_an_empty_layer_is_kept(
+def test_history_of_a_base_with_a_layer_of_no_size_is_kept(
     run_module: RunModule, tiny_image: str, swept: str, docker_client: docker.DockerClient
 ) -> None:
     plain = docker_client.containers.create(tiny_image, ["none"])
-    base = plain.commit(message="nothing changed", conf={"Labels": {"io.goldsmith.build": swept}})
+    base = plain.commit(message="a directory", conf={"Labels": {"io.goldsmith.build": swept}})
+    assert docker_client.api.history(base.id)[0]["Size"] == 0
     container = docker_client.containers.create(base.id, ["none"])
+    container.put_archive("/", b"".join(plain.get_archive("/etc/old")[0]))
     try:
         image = run_module("docker_image", container=container.id, build_id=swept, image_name="web")["image"]
         history = docker_client.api.history(image["id"])
     finally:
         container.remove()
         plain.remove()
-    assert [item["Comment"] for item in history][1] == "nothing changed"
-    assert len(history) == len(docker_client.api.history(base.id)) + 1
+    assert [item["Comment"] for item in history][1] == "a directory"
+    assert [item["Size"] for item in history] == [3, 0, docker_client.api.history(tiny_image)[0]["Size"]]
     assert len(image["layers"]) == 3
+
+
+@pytest.mark.parametrize("squash", ["base", "none"])
+def test_a_container_in_which_nothing_changed_gives_the_bases_layers(
+    run_module: RunModule, base_image: str, swept: str, docker_client: docker.DockerClient, squash: str
+) -> None:
+    container = docker_client.containers.create(base_image, ["none"])
+    try:
+        options = {"container": container.id, "build_id": swept, "image_name": "web", "config": {"cmd": ["echo", "hi"]}}
+        image = run_module("docker_image", **options, squash=squash)["image"]
+    finally:
+        container.remove()
+    assert image["layers"] == docker_client.api.inspect_image(base_image)["RootFS"]["Layers"]
+    assert docker_client.containers.run(image["id"], remove=True) == b"hi\n"
+    assert docker_client.api.history(image["id"])[0]["Size"] == 0
 
 
 def test_every_key_of_the_configuration_reaches_the_engine(
@@ -320,6 +338,16 @@ def test_squash_all_makes_one_layer_with_the_files_of_the_image(
             assert hosts and hosts.read() == b"hosts of the image"
     assert {"etc/unique", "etc/old", "etc/new"} <= set(names)
     assert ".dockerenv" not in names
+
+
+def test_a_disk_that_is_full_while_layers_are_merged_is_told(
+    run_module: RunModule, machine: Any, swept: str, small_disk: Path, docker_client: docker.DockerClient
+) -> None:
+    options = {"container": machine.id, "build_id": swept, "image_name": "web", "squash": "all"}
+    result = run_module("docker_image", **options, environ={"TMPDIR": str(small_disk)})
+    assert result["failed"]
+    assert f"{small_disk} cannot hold the image's layers: No space left on device" in result["msg"]
+    assert of_build(docker_client, swept) == []
 
 
 @pytest.mark.parametrize("squash", ["base", "all"])

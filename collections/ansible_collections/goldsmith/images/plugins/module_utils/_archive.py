@@ -8,6 +8,7 @@ The format: https://github.com/moby/docker-image-spec/blob/main/v1.2.md#combined
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
@@ -15,7 +16,7 @@ import os
 import tarfile
 import tempfile
 import zlib
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import IO, Any, Collection, Iterable, Iterator, Mapping, Optional, Sequence, cast
 
 from ansible_collections.goldsmith.images.plugins.module_utils._docker import Fault
@@ -26,14 +27,38 @@ _DOCUMENT_LIMIT = 8 << 20
 _END = 2 * tarfile.BLOCKSIZE
 
 
-def spool() -> IO[bytes]:
-    """Return a temporary file without a name: in memory while it is small, then in ``TMPDIR`` or ``/var/tmp``.
+def _spool_folder() -> str:
+    """Return ``TMPDIR`` or ``/var/tmp``: ``/tmp`` is often memory, and a layer may be larger."""
+    return os.environ.get("TMPDIR") or "/var/tmp"  # noqa: S108 the files in it have no name to foresee
 
-    ``/tmp`` is often memory; a layer may be larger.
+
+@contextmanager
+def spool() -> Iterator[IO[bytes]]:
+    """Give a temporary file without a name: in memory while it is small, then on the disk."""
+    file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY, dir=_spool_folder())  # noqa: SIM115 closed below
+    try:
+        yield cast("IO[bytes]", file)
+    finally:
+        with suppress(OSError):  # what a full disk did not take is tried once more here
+            file.close()
+
+
+@contextmanager
+def spooling() -> Iterator[None]:
+    """Tell of a disk that is full while something is written to a spool.
+
+    Raises:
+        Fault: It is.
     """
-    place = os.environ.get("TMPDIR") or "/var/tmp"  # noqa: S108 a file without a name cannot be foreseen
-    folder = place if os.access(place, os.W_OK) else None
-    return cast("IO[bytes]", tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY, dir=folder))
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.ENOENT, errno.EACCES):
+            raise
+        raise Fault(
+            f"{_spool_folder()} cannot hold the image's layers: {error.strerror}. Make room there, or name another "
+            f"directory by TMPDIR."
+        ) from error
 
 
 class Reader(io.RawIOBase):
@@ -166,7 +191,8 @@ def read_layers(archive: Iterable[bytes], wanted: Collection[str]) -> Iterator[d
                 layer = files.enter_context(spool())
                 writer = Writer(layer)
                 for chunk in _uncompressed(content):
-                    writer.write(chunk)
+                    with spooling():
+                        writer.write(chunk)
                 if writer.digest in wanted:
                     found[writer.digest] = layer
                 else:

@@ -21,6 +21,7 @@ from ansible_collections.goldsmith.images.plugins.module_utils._archive import (
     read_document,
     read_layers,
     spool,
+    spooling,
 )
 from ansible_collections.goldsmith.images.plugins.module_utils._docker import (
     LABEL_BUILD,
@@ -132,10 +133,11 @@ class Capture:
             kept = self._base_layers if self._request.squash == "base" else []
             history = self._history(self.base) if kept else []
             above = layers[len(kept) :]
-            if len(above) == 1:
+            if len(above) < 2:
                 return self._load(layers, {}, history, temporary)
             with read_layers(self._api.get_image(temporary), above) as parts, spool() as merged:
-                digest = merge([parts[layer] for layer in above], merged, bottom=not kept)
+                with spooling():
+                    digest = merge([parts[layer] for layer in above], merged, bottom=not kept)
                 return self._load([*kept, digest], {digest: merged}, history, temporary)
 
     @contextmanager

@@ -193,11 +193,14 @@ def document(
         history: Entries of the layers below the one that is added, oldest first.
         identity: Time, author and message of the entry for the layer that is added.
     """
+    layers, below = list(diff_ids), list(history)
     entry = {
         "created": identity.created,
         "created_by": f"goldsmith {identity.build_id}",
         "author": identity.author,
         "comment": identity.message,
+        # An engine adds no layer for a container in which nothing changed.
+        "empty_layer": _layers_in(below) == len(layers),
     }
     image = {
         "created": identity.created,
@@ -207,8 +210,8 @@ def document(
         "os": base.get("Os") or "linux",
         "os.version": base.get("OsVersion"),
         "config": dict(config),
-        "rootfs": {"type": "layers", "diff_ids": list(diff_ids)},
-        "history": [*history, {key: value for key, value in entry.items() if value}],
+        "rootfs": {"type": "layers", "diff_ids": layers},
+        "history": [*below, {key: value for key, value in entry.items() if value}],
     }
     filled = {key: value for key, value in image.items() if value}
     return json.dumps(filled, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()

@@ -228,6 +228,12 @@ def test_the_document_says_who_when_and_of_which_layers() -> None:
     }
 
 
+def test_a_container_in_which_nothing_changed_adds_no_layer() -> None:
+    below = {"created": "2020-01-01T00:00:00Z", "created_by": "base"}
+    image = json.loads(document({}, {}, ["sha256:a"], [below], IDENTITY))
+    assert [entry.get("empty_layer", False) for entry in image["history"]] == [False, True]
+
+
 def test_the_same_image_has_the_same_document_whatever_the_order_of_keys() -> None:
     one = document({"Architecture": "amd64", "Os": "linux"}, {"A": 1, "B": 2}, [], [], IDENTITY)
     other = document({"Os": "linux", "Architecture": "amd64"}, {"B": 2, "A": 1}, [], [], IDENTITY)
