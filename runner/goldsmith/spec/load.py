@@ -12,6 +12,7 @@ from goldsmith.spec.inherit import read
 from goldsmith.spec.models import Spec, spec_model
 from goldsmith.spec.node import Steps
 from goldsmith.spec.parameters import overridden, resolve
+from goldsmith.spec.template import render
 from goldsmith.spec.view import Source, validated
 from goldsmith.targets import Target, installed
 
@@ -88,6 +89,7 @@ def load(
 
 def _version(source: Source) -> str:
     version = source.tree.get("version")
+    version = version and render(version, source.names, [])
     return str(version.value) if version and isinstance(version.value, str | int | float) else PLACEHOLDER_VERSION
 
 

@@ -47,8 +47,10 @@ class Mask:
             return self.text(value)
         if isinstance(value, Mapping):
             return {self.data(key): self.data(item) for key, item in value.items()}
-        if isinstance(value, list | tuple | set | frozenset):
-            return type(value)(self.data(item) for item in value) if not hasattr(value, "_fields") else value
+        if isinstance(value, list):
+            return [self.data(item) for item in value]
+        if isinstance(value, tuple):
+            return tuple(self.data(item) for item in value)
         if isinstance(value, int | float) and not isinstance(value, bool) and len(str(value)) >= _SHORTEST_LINE:
             return MASKED if str(value) in self._values else value
         return value

@@ -35,7 +35,7 @@ def overridden(tree: Node, overrides: Mapping[str, str], problems: list[Problem]
     known = parameters.value if parameters and isinstance(parameters.value, dict) else {}
     changed: dict[str, Node] = {}
     for name, text in overrides.items():
-        place = f"--set {name}={text}"
+        place = f"--set {name}"
         if name not in known:
             advice = hint(name, known, "parameters") or "the spec has no parameters"
             problems.append(Problem(place, 0, 0, f"unknown parameter {name!r}", text, advice))

@@ -130,6 +130,17 @@ def test_version_of_the_spec_is_the_one_that_options_are_validated_with(two: Any
     assert two.problems(text) == ["web.yml:3:26: 'targets.other.major' takes a whole number, not 'x'"]
 
 
+def test_a_version_made_of_parameters_is_rendered_before_it_is_used(two: Any) -> None:
+    text = """
+    parameters: {major: 7}
+    version: "{{ major }}"
+    platforms: {a: {other: }}
+    targets: {other: {major: "{{ version }}"}}
+    """
+    spec = two.load(text).spec
+    assert (spec.version, spec.targets["other"].major) == ("7", 7)
+
+
 def test_numbers_stay_as_written_where_text_is_wanted(folder: Any) -> None:
     spec = folder.load(
         "version: 1.10\ntargets: {docker: {tags: [1.20, 007], config: {user: 0101, env: {A: 1e3, B: yes, C: true}}}}\n"

@@ -54,16 +54,16 @@ def test_set_is_read_as_the_parameter_it_replaces(folder: Any, default: str, giv
 @pytest.mark.parametrize("given", ["[80", "a: b: c", "*x", "[80]\n- 2", "\t[", "{a: 1, a: 2}", "!vault x"])
 def test_set_of_a_list_that_is_no_yaml_is_told_about(folder: Any, given: str) -> None:
     (problem,) = folder.problems("parameters: {a: [1]}\n", {"a": given})
-    assert problem.startswith(f"--set a={given}: ")
+    assert problem.startswith("--set a: ")
 
 
 def test_set_of_an_unknown_parameter_names_the_nearest(folder: Any) -> None:
     text = "parameters: {nginx_port: 80, team: web}\n"
     assert folder.problems(text, {"ngnix_port": "1", "zzz": "2"}) == [
-        "--set ngnix_port=1: unknown parameter 'ngnix_port' (did you mean 'nginx_port'?)",
-        "--set zzz=2: unknown parameter 'zzz' (parameters: nginx_port, team)",
+        "--set ngnix_port: unknown parameter 'ngnix_port' (did you mean 'nginx_port'?)",
+        "--set zzz: unknown parameter 'zzz' (parameters: nginx_port, team)",
     ]
-    assert folder.problems("", {"a": "1"}) == ["--set a=1: unknown parameter 'a' (the spec has no parameters)"]
+    assert folder.problems("", {"a": "1"}) == ["--set a: unknown parameter 'a' (the spec has no parameters)"]
 
 
 def test_a_parameter_uses_earlier_ones_only(folder: Any) -> None:
