@@ -153,7 +153,6 @@ def preparation(program: Program, directories: Sequence[str], mark: str, shared:
     """
     mode = 'chmod 711 "$t"; ' if shared else ""
     lines = [
-        "umask 077",
         "m=$(uname -m)",
         f'case $m in {"|".join(program.machines)}) ;; *) echo {mark} machine "$m"; exit 0 ;; esac',
     ]

@@ -105,6 +105,7 @@ def test_what_lies_around_the_tests_has_no_effect_and_nothing_is_left(
     (folder / "test_a.py").write_text("import helper\ndef test_a(host, port):\n    assert port == helper.PORT\n")
     monkeypatch.setenv("PYTEST_ADDOPTS", "--no-such-option")
     monkeypatch.setenv("PYTEST_PLUGINS", "no_such_plugin")
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     before = sorted(tests.parent.rglob("*"))
     result = module(folder).result()
     assert result["msg"] == "1 of 1 testinfra tests of tests passed, 0 skipped"
