@@ -1,0 +1,98 @@
+"""The examples build as they stand, and are what they say."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+
+from .conftest import Cli
+
+pytestmark = [pytest.mark.docker, pytest.mark.network, pytest.mark.xdist_group("examples")]
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory: pytest.TempPathFactory, docker_client: docker.DockerClient) -> Iterator[dict[str, Any]]:
+    """Every build of the examples, made in one command, by its label."""
+    cli = Cli(tmp_path_factory.mktemp("examples") / "home", "examples")
+    results = cli.builds(EXAMPLES / "web.yml", EXAMPLES / "base.yml", "--jobs", 2)
+    yield {result["label"]: result | {"manifest": cli.record(result["build"])} for result in results}
+    for result in results:
+        docker_client.images.remove(result["artifact"]["id"], force=True)
+
+
+@pytest.fixture(params=["base/debian-12/docker", "base/debian-13/docker"])
+def base(request: pytest.FixtureRequest, examples: dict[str, Any]) -> dict[str, Any]:
+    return examples[request.param]
+
+
+def inside(client: docker.DockerClient, result: dict[str, Any], *command: str, **options: Any) -> str:
+    return client.containers.run(result["artifact"]["id"], list(command), remove=True, **options).decode()
+
+
+def test_both_examples_build_for_all_their_platforms(examples: dict[str, Any]) -> None:
+    assert {label: result["status"] for label, result in examples.items()} == {
+        "web/debian-12/docker": "built",
+        "base/debian-12/docker": "built",
+        "base/debian-13/docker": "built",
+    }
+
+
+def test_the_base_holds_no_python_no_package_lists_and_an_empty_machine_id(
+    base: dict[str, Any], docker_client: docker.DockerClient
+) -> None:
+    assert inside(docker_client, base, "sh", "-c", "find / -xdev -name '*python*' -not -path '/usr/share/*'") == ""
+    assert inside(docker_client, base, "sh", "-c", "ls -A /var/lib/apt/lists") == ""
+    assert inside(docker_client, base, "stat", "-c", "%s %U:%G", "/etc/machine-id") == "0 root:root\n"
+    assert not [package["name"] for package in base["manifest"]["packages"] if "python" in package["name"]]
+
+
+def test_the_base_runs_and_says_what_it_is(base: dict[str, Any], docker_client: docker.DockerClient) -> None:
+    stamp = dict(line.split("=", 1) for line in inside(docker_client, base, "cat", "/etc/goldsmith-release").splitlines())
+    assert stamp["IMAGE_ID"] == '"base"' and stamp["GOLDSMITH_PLATFORM"] == f'"{base["platform"]}"'
+
+
+def test_the_base_is_up_to_date_with_its_archive(base: dict[str, Any], docker_client: docker.DockerClient) -> None:
+    upgrade = "apt-get -qq update && apt-get -qq --simulate dist-upgrade"
+    assert "Inst " not in inside(docker_client, base, "sh", "-c", upgrade, user="root")
+
+
+def test_the_base_is_one_layer_above_the_distributions(base: dict[str, Any]) -> None:
+    assert len(base["artifact"]["layers"]) == len(base["source"]["layers"]) + 1
+
+
+def test_goss_tests_are_recorded(base: dict[str, Any]) -> None:
+    assert base["manifest"]["tests"]["total"] > 10 and base["manifest"]["tests"]["failed"] == 0
+
+
+def test_the_web_image_stands_on_the_base_built_with_it(examples: dict[str, Any]) -> None:
+    web, base = examples["web/debian-12/docker"], examples["base/debian-12/docker"]
+    assert web["source"]["id"] == base["artifact"]["id"]
+
+
+def test_the_web_image_serves_without_root_and_without_a_writable_root(
+    examples: dict[str, Any], docker_client: docker.DockerClient
+) -> None:
+    container = docker_client.containers.run(
+        examples["web/debian-12/docker"]["artifact"]["id"],
+        detach=True,
+        read_only=True,
+        tmpfs={"/tmp": ""},
+        cap_drop=["ALL"],
+        security_opt=["no-new-privileges"],
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while container.attrs["State"].get("Health", {}).get("Status") != "healthy":
+            assert time.monotonic() < deadline and container.status != "exited", container.logs().decode()
+            time.sleep(0.2)
+            container.reload()
+        assert container.exec_run(["id", "-u"]).output == b"33\n"
+    finally:
+        container.remove(force=True, v=True)
