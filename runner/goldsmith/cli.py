@@ -241,11 +241,10 @@ def _builds(
     specs: tuple[Path, ...], assignments: tuple[str, ...], only: tuple[str, ...] = (), targets: tuple[str, ...] = ()
 ) -> list[Build]:
     """Read specs and return their builds; what is wrong in any of them is told together."""
-    from goldsmith.spec import builds, load
+    from goldsmith.spec import builds, load, select
     from goldsmith.targets import installed
 
     known, overrides = installed(), _overrides(assignments)
-    globs = [*only, *(f"*/{target}" for target in targets)]
     loaded: list[LoadedSpec] = []
     problems: list[Problem] = []
     for path in specs:
@@ -257,7 +256,8 @@ def _builds(
             problems += error.problems
     if problems:
         raise InputError(problems=problems)
-    return [build for one in loaded for build in builds(one, globs)]
+    found = [build for one in loaded for build in builds(one)]
+    return select(select(found, only), [f"*/*/{target}" for target in targets])
 
 
 def _overrides(assignments: tuple[str, ...]) -> dict[str, str]:

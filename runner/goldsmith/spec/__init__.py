@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from goldsmith.spec.builds import Build, builds
+from goldsmith.spec.builds import Build, builds, select
 from goldsmith.spec.fingerprint import fingerprint
 from goldsmith.spec.load import LoadedSpec, load
 from goldsmith.spec.mask import Mask
@@ -25,5 +25,6 @@ __all__ = [
     "load",
     "lookups",
     "resolve",
+    "select",
     "spec_model",
 ]

@@ -67,27 +67,35 @@ def builds(loaded: LoadedSpec, only: Sequence[str] = ()) -> list[Build]:
 
     Args:
         loaded: The spec.
-        only: Patterns as the shell's (``web/*/docker``, ``debian-*``, ``docker``); a build is taken when one
-            matches its label or a part of it. Empty: all builds.
+        only: Patterns for `select`.
 
     Raises:
         InputError: A pattern matches no build.
     """
-    pairs = loaded.source.pairs()
-    name = loaded.spec.name
+    return select([_build(loaded, platform, target) for platform, target in loaded.source.pairs()], only)
+
+
+def select(found: Sequence[Build], only: Sequence[str]) -> list[Build]:
+    """Return those builds that are asked for.
+
+    Args:
+        found: Builds, of one spec or of several.
+        only: Patterns as the shell's (``web/*/docker``, ``debian-*``, ``docker``); a build is taken when one matches
+            its label or a part of it. Empty: all builds.
+
+    Raises:
+        InputError: A pattern matches no build.
+    """
     for pattern in only:
-        if not any(_matches(pattern, name, *pair) for pair in pairs):
-            there = "\n".join(f"  {name}/{platform}/{target}" for platform, target in pairs)
-            raise InputError(f"--only {pattern!r} matches no build of {loaded.path}", f"Builds:\n{there}")
-    return [
-        _build(loaded, platform, target)
-        for platform, target in pairs
-        if not only or any(_matches(pattern, name, platform, target) for pattern in only)
-    ]
+        if not any(_matches(pattern, build) for build in found):
+            there = "\n".join(f"  {build.label}" for build in found)
+            raise InputError(f"{pattern!r} matches no build", f"Builds:\n{there}")
+    return [build for build in found if not only or any(_matches(pattern, build) for pattern in only)]
 
 
-def _matches(pattern: str, name: str, platform: str, target: str) -> bool:
-    candidates = (f"{name}/{platform}/{target}", f"{platform}/{target}", name, platform, target)
+def _matches(pattern: str, build: Build) -> bool:
+    name, platform, target = build.loaded.spec.name, build.platform, build.target.name
+    candidates = (build.label, f"{platform}/{target}", name, platform, target)
     return any(fnmatchcase(candidate, pattern) for candidate in candidates)
 
 
