@@ -45,7 +45,7 @@ def installed() -> dict[str, Target]:
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
         try:
             target: Any = entry.load()
-        except Exception as error:  # noqa: BLE001  a third party's module may raise anything
+        except Exception as error:
             raise EnvironmentFault(
                 f"target {entry.name!r} ({entry.value}) cannot be loaded: {error}",
                 "Repair or uninstall the package that brings it.",

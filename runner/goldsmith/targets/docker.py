@@ -115,7 +115,9 @@ def engine() -> DockerClient:
         client.ping()
     except DockerException as error:
         where = os.environ.get("DOCKER_HOST", "the local socket")
-        raise EnvironmentFault(f"no Docker engine answers at {where}: {error}", "Start it, or name it by DOCKER_HOST.") from error
+        raise EnvironmentFault(
+            f"no Docker engine answers at {where}: {error}", "Start it, or name it by DOCKER_HOST."
+        ) from error
     return client
 
 

@@ -78,7 +78,7 @@ def test_only_takes_patterns_of_labels_and_their_parts(two: Any, only: list[str]
 def test_a_pattern_that_matches_nothing_is_an_error_that_lists_the_builds(two: Any, only: list[str]) -> None:
     with pytest.raises(InputError) as caught:
         builds(two.load(TWO), only)
-    assert f"--only {only[-1]!r} matches no build" in str(caught.value)
+    assert f"{only[-1]!r} matches no build" in str(caught.value)
     assert "  web/alpine/docker" in str(caught.value)
 
 
