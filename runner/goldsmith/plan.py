@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from goldsmith.errors import InputError
 from goldsmith.roles import Role
-from goldsmith.spec import Build
+from goldsmith.spec import Build, Layer
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,9 @@ def plan(build: Build, version: str, parent: Parent | None, find: FindRole, near
             where = ("layers", number - 1, "role")
             problems.append(build.loaded.problem(where, f"unknown role {layer.role!r}", hint))
         name = layer.name or (role.name if role else Path(layer.tasks or "").stem)
-        layers.append(PlannedLayer(number, name, role, Path(layer.tasks) if layer.tasks else None, layer.vars))
+        layers.append(
+            PlannedLayer(number, name, role, Path(layer.tasks) if layer.tasks else None, _variables(layer, build))
+        )
     if problems:
         raise InputError(problems=problems)
     return Plan(
@@ -121,6 +123,18 @@ def dump(model: BaseModel) -> dict[str, Any]:
     """Return a model as plain data, with the spec's own keys, defaults too, but without those that are empty."""
     whole = model.model_dump(mode="json", by_alias=True, exclude_none=True)
     return _without_empty_defaults(whole, model.model_dump(mode="json", by_alias=True, exclude_defaults=True))
+
+
+def _variables(layer: Layer, build: Build) -> dict[str, Any]:
+    """Return a layer's variables without those that only pass a parameter on under its own name.
+
+    Parameters are variables already, and to Ansible a variable that refers to itself is an endless loop.
+    """
+    return {
+        name: value
+        for name, value in layer.vars.items()
+        if not (name in build.parameters and isinstance(value, str) and value.strip("{} ") == name)
+    }
 
 
 def _without_empty_defaults(whole: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

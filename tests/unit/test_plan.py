@@ -6,6 +6,7 @@ import pytest
 
 from goldsmith.errors import InputError
 from goldsmith.plan import Plan, parent_name, plan
+from goldsmith.roles import Role
 from goldsmith.spec import Build, builds, load
 
 
@@ -21,6 +22,14 @@ def test_layers_keep_their_order_and_know_where_they_come_from(web_plan: Plan, s
 
 def test_variables_of_layers_are_left_for_ansible_to_resolve(web_plan: Plan) -> None:
     assert web_plan.layers[1].variables["nginx_port"] == "{{ port }}"
+
+
+def test_a_parameter_passed_on_under_its_own_name_is_no_endless_loop(spec_directory: Path) -> None:
+    path = spec_directory / "web.yml"
+    path.write_text(path.read_text().replace("nginx_port:", "port:"))
+    build = builds(load(path))[0]
+    made = plan(build, "1", None, lambda name: Role(name, Path("/"), collection=True), lambda name: None)
+    assert "port" not in made.layers[1].variables and "motd" in made.layers[1].variables
 
 
 def test_the_version_stands_in_the_tags(web_plan: Plan) -> None:
