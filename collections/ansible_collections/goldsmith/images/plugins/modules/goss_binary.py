@@ -99,8 +99,8 @@ path:
   sample: /home/user/.cache/goldsmith/goss-0.4.9-amd64
 version:
   description:
-    - The binary's version; V(unknown) when it is made for another architecture than the controller's
-    and so cannot be asked.
+    - The binary's version; V(unknown) when it is made for another architecture than the controller's and so cannot be
+      asked.
   returned: success
   type: str
   sample: 0.4.9

@@ -67,7 +67,9 @@ def tell(
             retry_timeout=retry_timeout,
         )
     environment = os.environ | {"TMPDIR": str(machine), "GOSS_VARS_INLINE": "{port: 1}", "GOSS_FMT": "tap"}
-    ran = subprocess.run(["/bin/sh", here / "parcel"], capture_output=True, text=True, env=environment, timeout=60)
+    ran = subprocess.run(
+        ["/bin/sh", here / "parcel"], capture_output=True, text=True, env=environment, timeout=60, check=True
+    )
     assert ran.stderr == ""
     return read_answer(ran.stdout, MARK)
 
@@ -78,7 +80,7 @@ def test_goss_gets_its_files_and_variables_and_is_told_to_answer_in_json(tmp_pat
     (tmp_path / "more" / 'it\'s $(id) "more".yaml').write_text("port: {}\n")
     script = b'#!/bin/sh\nprintf "%s\\n" "$@"; cd "${2%/*}"; cat "$2" more/*.yaml; cat "$4"; env | grep -c GOSS_ >&2\n'
     answer = tell(machine, tmp_path / "web.yaml", script, port=8080, name="it's")
-    arguments, _, rest = answer.stdout.partition("--no-color\n")
+    arguments, _mark, rest = answer.stdout.partition("--no-color\n")
     assert arguments.splitlines()[4:] == ["validate", "--format", "json"]
     assert rest == 'gossfile:\n  more/*.yaml: {}\nport: {}\n{"port": 8080, "name": "it\'s"}'
     assert (answer.stderr, answer.removed) == ("0\n", True)
@@ -87,7 +89,7 @@ def test_goss_gets_its_files_and_variables_and_is_told_to_answer_in_json(tmp_pat
 def test_every_byte_of_the_program_arrives(tmp_path: Path, machine: Path) -> None:
     (tmp_path / "a.yaml").write_text("{}")
     program = b'#!/bin/sh\ncksum < "$0"; exit\n' + bytes(range(256)) * 5000
-    expected = subprocess.run(["cksum"], input=program, capture_output=True).stdout.decode()
+    expected = subprocess.run(["cksum"], input=program, capture_output=True, check=True).stdout.decode()
     assert tell(machine, tmp_path / "a.yaml", program).stdout == expected
 
 

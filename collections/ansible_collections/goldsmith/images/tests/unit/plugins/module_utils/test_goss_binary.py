@@ -105,7 +105,9 @@ def test_a_kept_file_that_was_changed_is_fetched_again(tmp_path: Path, server: s
 def test_two_builds_at_once_download_once(tmp_path: Path, server: str) -> None:
     source = custom(f"{server}/goss", SHA256, FOREIGN)
     results: list[Any] = []
-    threads = [threading.Thread(target=lambda: results.append(fetch(source, tmp_path / "cache"))) for _ in range(4)]
+    threads = [
+        threading.Thread(target=lambda: results.append(fetch(source, tmp_path / "cache"))) for _number in range(4)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
