@@ -100,7 +100,7 @@ def test_the_image_has_the_bases_configuration_and_one_layer_more(
         build_id=swept,
         image_name="web",
         author="Ann",
-        message="first",
+        comment="first",
         environ=EPOCH,
         config={"cmd": ["cat", "/etc/new"], "env": {"MODE": "test"}},
         oci={"version": "1.4", "base_name": "debian:12"},
@@ -133,7 +133,7 @@ def test_the_image_has_the_bases_configuration_and_one_layer_more(
 def test_history_is_the_bases_and_one_entry_more(
     run_module: RunModule, options: dict[str, Any], tiny_image: str, docker_client: docker.DockerClient
 ) -> None:
-    image = run_module("docker_image", **options, message="first", environ=EPOCH)["image"]
+    image = run_module("docker_image", **options, comment="first", environ=EPOCH)["image"]
     added, *below = docker_client.api.history(image["id"])
     base = docker_client.api.history(tiny_image)
     assert [(item["CreatedBy"], item["Size"]) for item in below] == [(item["CreatedBy"], item["Size"]) for item in base]

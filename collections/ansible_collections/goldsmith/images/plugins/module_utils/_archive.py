@@ -181,26 +181,31 @@ def read_layers(archive: Iterable[bytes], wanted: Collection[str]) -> Iterator[d
     Raises:
         Fault: The archive lacks one of them.
     """
-    found: dict[str, IO[bytes]] = {}
     with ExitStack() as files:
-        with _opened(archive) as tar:
-            for info in tar:
-                content = tar.extractfile(info) if info.isreg() and info.size else None
-                if content is None:
-                    continue
-                layer = files.enter_context(spool())
-                writer = Writer(layer)
-                for chunk in _uncompressed(content):
-                    with spooling():
-                        writer.write(chunk)
-                if writer.digest in wanted:
-                    found[writer.digest] = layer
-                else:
-                    layer.close()
+        found = _found_layers(archive, wanted, files)
         missing = sorted(set(wanted) - set(found))
         if missing:
             raise Fault(f"the engine's archive of the image lacks the layers {', '.join(missing)}. Is the image whole?")
         yield found
+
+
+def _found_layers(archive: Iterable[bytes], wanted: Collection[str], files: ExitStack) -> dict[str, IO[bytes]]:
+    found: dict[str, IO[bytes]] = {}
+    with _opened(archive) as tar:
+        for info in tar:
+            content = tar.extractfile(info) if info.isreg() and info.size else None
+            if content is None:
+                continue
+            layer = files.enter_context(spool())
+            writer = Writer(layer)
+            for chunk in _uncompressed(content):
+                with spooling():
+                    writer.write(chunk)
+            if writer.digest in wanted:
+                found[writer.digest] = layer
+            else:
+                layer.close()
+    return found
 
 
 def _uncompressed(content: IO[bytes]) -> Iterator[bytes]:

@@ -65,7 +65,7 @@ class Identity:
         name: The image's name.
         created: When, RFC 3339.
         author: Who, or an empty string.
-        message: Remark for the history entry, or an empty string.
+        comment: Remark for the history entry, or an empty string.
         oci: Values by the keys of `OCI_KEYS`.
     """
 
@@ -73,7 +73,7 @@ class Identity:
     name: str
     created: str
     author: str = ""
-    message: str = ""
+    comment: str = ""
     oci: Mapping[str, Optional[str]] = field(default_factory=dict)
 
 
@@ -191,14 +191,14 @@ def document(
         config: What `configuration` returned.
         diff_ids: Digests of the uncompressed layers, lowest first.
         history: Entries of the layers below the one that is added, oldest first.
-        identity: Time, author and message of the entry for the layer that is added.
+        identity: Time, author and comment of the entry for the layer that is added.
     """
     layers, below = list(diff_ids), list(history)
     entry = {
         "created": identity.created,
         "created_by": f"goldsmith {identity.build_id}",
         "author": identity.author,
-        "comment": identity.message,
+        "comment": identity.comment,
         # An engine adds no layer for a container in which nothing changed.
         "empty_layer": _layers_in(below) == len(layers),
     }

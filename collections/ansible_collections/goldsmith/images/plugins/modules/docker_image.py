@@ -48,7 +48,7 @@ options:
   author:
     description: The image's author.
     type: str
-  message:
+  comment:
     description: Remark in the image's history.
     type: str
   pause:
@@ -289,7 +289,7 @@ CONFIG = {
 }
 OPTIONS: dict[str, Any] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-    **dict.fromkeys(("container", "image", "base", "build_id", "image_name", "author", "message", "created"), TEXT),
+    **dict.fromkeys(("container", "image", "base", "build_id", "image_name", "author", "comment", "created"), TEXT),
     "squash": {"type": "str", "choices": ["base", "all", "none"], "default": "base"},
     "pause": {"type": "bool", "default": False},
     "tags": {"type": "list", "elements": "str", "default": []},
@@ -313,7 +313,7 @@ def request_of(params: Mapping[str, Any], epoch: str | None) -> Request:
             name=params["image_name"],
             created=timestamp(params["created"], epoch, datetime.now(UTC)),
             author=params["author"] or "",
-            message=params["message"] or "",
+            comment=params["comment"] or "",
             oci=params["oci"],
         ),
     )

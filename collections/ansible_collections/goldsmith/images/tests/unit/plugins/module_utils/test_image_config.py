@@ -209,7 +209,7 @@ def test_what_is_no_time_is_refused(given: str | None, epoch: str | None, said: 
 
 
 def test_the_document_says_who_when_and_of_which_layers() -> None:
-    identity = Identity("b1", "web", "2026-11-22T09:30:00Z", author="Ann", message="first")
+    identity = Identity("b1", "web", "2026-11-22T09:30:00Z", author="Ann", comment="first")
     inspected = {"Architecture": "arm64", "Variant": "v8", "Os": "linux", "OsVersion": ""}
     below = {"created": "2020-01-01T00:00:00Z", "created_by": "base"}
     image = json.loads(document(inspected, {"Cmd": ["x"]}, ["sha256:a", "sha256:b"], [below], identity))
