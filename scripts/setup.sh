@@ -167,7 +167,7 @@ environment_works() { grep -qsxF "here: $top" "$venv/.goldsmith" && "$venv/bin/p
 environment_is_ready() { environment_works && [ "$(environment_state)" = "$(<"$venv/.goldsmith")" ]; }
 
 virtual_environment() {
-  local python
+  local python pip=("$venv/bin/python" -m pip --disable-pip-version-check --no-input)
   if environment_is_ready; then return; fi
   exec 8>"$top/build/setup.lock"
   flock 8 # another `make` may be at it
@@ -181,12 +181,15 @@ virtual_environment() {
     printf 'here: %s\n' "$top" >"$venv/.goldsmith"
   fi
   say "installing the Python packages into .venv (the first time: a minute or two, and 120 MB to load)"
-  (cd "$top" && "$venv/bin/python" -m pip install --disable-pip-version-check --no-input --progress-bar off -e '.[dev]') \
-    2>&1 </dev/null | tee "$log" | sed -n -u -e 's/^ *Downloading \([^ /]*\).*(\([0-9.]* MB\)).*/setup:   \1 (\2)/p' \
-    -e 's/^Installing collected packages.*/setup:   installing them/p' || {
+  (cd "$top" && "${pip[@]}" install --no-compile --progress-bar off -e '.[dev]') 2>&1 </dev/null | tee "$log" |
+    sed -n -u -e 's/^ *Downloading \([^ /]*\).*(\([0-9.]* MB\)).*/setup:   \1 (\2)/p' \
+      -e 's/^Installing collected packages.*/setup:   installing them/p' || {
     tail -n 30 "$log" >&2
     fail "pip could not install the project into .venv" "The whole output is in $log"
   }
+  # pip would compile with one process, and also the thousands of modules in `ansible` that are never imported here.
+  # A file that does not compile (a template, another Python's) is none of ours.
+  "$venv/bin/python" -m compileall -q -j 0 -x '/ansible_collections/' "$venv/lib" >/dev/null 2>&1 || true
   environment_state >"$venv/.goldsmith"
   exec 8>&-
 }
