@@ -78,7 +78,7 @@ def sources_from_mirrors(mirrors: Iterable[str], suite: str, components: Iterabl
     """
     sources = []
     for mirror in mirrors:
-        if mirror.startswith("deb "):
+        if "://" not in mirror or mirror.startswith("deb "):
             sources.append(Source(mirror.strip()))
         elif re.search(r"security(/|$)", mirror):
             sources.extend(_sources("", mirror, suite, components))

@@ -11,7 +11,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-FIELDS = "${db:Status-Abbrev}|${binary:Package}|${Package}|${Pre-Depends}, ${Depends}|${Recommends}|${Provides}\\n"
+FIELDS = "\\t".join(
+    [
+        "${db:Status-Abbrev}",
+        "${binary:Package}",
+        "${Package}",
+        "${Pre-Depends}, ${Depends}",
+        "${Recommends}",
+        "${Provides}",
+    ]
+)
 """The format in which dpkg-query lists the packages."""
 
 _DETAIL = re.compile(r"\s*(\([^)]*\)|\[[^]]*\]|:[a-z0-9-]+)\s*")
@@ -43,7 +52,7 @@ def read_packages(text: str) -> tuple[list[Package], set[str]]:
     listed, _line, states = text.partition("\nauto\n")
     packages = []
     for line in listed.splitlines():
-        status, name, bare, depends, recommends, provides = line.split("|", 5)[:6] if line.count("|") >= 5 else [""] * 6
+        status, name, bare, depends, recommends, provides = (line.split("\t") + [""] * 6)[:6]
         if status.startswith("ii"):
             names = {bare} | {one for group in _groups(provides) for one in group}
             packages.append(Package(name, frozenset(names), _groups(depends), _groups(recommends)))

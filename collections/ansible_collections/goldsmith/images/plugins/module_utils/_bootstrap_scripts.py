@@ -98,7 +98,7 @@ finish "$(command -v python3)"
 
 STATE = f"""
 set -eu
-dpkg-query -W -f '{FIELDS}'
+dpkg-query -W -f '{FIELDS}\\n'
 echo auto
 cat /var/lib/apt/extended_states 2>/dev/null || true
 """

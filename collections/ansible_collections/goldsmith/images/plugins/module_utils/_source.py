@@ -141,9 +141,9 @@ def pull(client: Any, name: str, platform: str | None) -> dict[str, Any]:
         events = client.api.pull(repository, tag=tag or "latest", stream=True, decode=True, platform=platform)
         errors = [event["error"] for event in events if event.get("error")]
     except APIError as error:
-        raise _refusal(name, str(error.explanation or error), platform) from error
+        raise refusal(name, str(error.explanation or error), platform) from error
     if errors:
-        raise _refusal(name, errors[-1], platform)
+        raise refusal(name, errors[-1], platform)
     found = local(client, name)
     if found is None:
         raise Fault(f"{name} was pulled, but is not in the engine; did somebody remove it at the same moment?")
@@ -153,7 +153,8 @@ def pull(client: Any, name: str, platform: str | None) -> dict[str, Any]:
     return found
 
 
-def _refusal(name: str, reason: str, platform: str | None) -> Fault:
+def refusal(name: str, reason: str, platform: str | None) -> Fault:
+    """Return what it means to the user that an image was not given."""
     first, _slash, path = _repository(name).partition("/")
     registry = first if path and re.search(r"[.:]|^localhost$", first) else "docker.io"
     # The name itself stands in what they say, and may hold any of these words.
