@@ -13,6 +13,26 @@ RECORD = "/run/.goldsmith-bootstrap"
 PROTECTION = "/etc/apt/apt.conf.d/99goldsmith-bootstrap"
 """APT configuration that keeps a layer's `autoremove` from taking Python away under Ansible's feet."""
 
+BY_PRODUCTS = (
+    "/var/cache/apt/archives/lock",
+    "/var/cache/apt/archives/partial",
+    "/var/cache/apt/pkgcache.bin",
+    "/var/cache/apt/srcpkgcache.bin",
+    "/var/cache/debconf/tmp.ci",
+    "/var/cache/ldconfig/aux-cache",
+    "/var/lib/apt/extended_states",
+    "/var/lib/apt/lists/auxfiles",
+    "/var/lib/apt/lists/lock",
+    "/var/lib/apt/lists/partial",
+    "/var/lib/dpkg/diversions-old",
+    "/var/lib/dpkg/lock-frontend",
+    "/var/lib/dpkg/status-old",
+    "/var/lib/dpkg/triggers/Lock",
+    "/var/lib/dpkg/triggers/Unincorp",
+    "/var/log/apt/eipp.log.xz",
+)
+"""What APT and dpkg make by the way; what of it was not there goes again."""
+
 # What comes is noted before it comes: a run that was cut off is taken up by the next one.
 PRESENT = f"""
 set -eu
@@ -30,11 +50,7 @@ if have apt-get && have dpkg-query; then
     if [ ! -s "$record" ]; then
         note manager apt
         note_absent /root/.ansible /root/.cache
-        note_absent /var/lib/apt/extended_states /var/lib/apt/lists/auxfiles /var/lib/apt/lists/lock \\
-            /var/lib/apt/lists/partial /var/cache/apt/pkgcache.bin /var/cache/apt/srcpkgcache.bin \\
-            /var/cache/apt/archives/lock /var/cache/apt/archives/partial /var/cache/ldconfig/aux-cache \\
-            /var/lib/dpkg/status-old /var/lib/dpkg/lock-frontend /var/lib/dpkg/triggers/Lock \\
-            /var/lib/dpkg/triggers/Unincorp /var/log/apt/eipp.log.xz
+        note_absent {" ".join(BY_PRODUCTS)}
         for path in /var/lib/apt/lists/partial /var/cache/apt/archives/partial; do
             [ ! -d "$path" ] || note owner "$(stat -c '%u:%g %n' "$path")"
         done
@@ -103,7 +119,7 @@ echo auto
 cat /var/lib/apt/extended_states 2>/dev/null || true
 """
 
-# dpkg keeps the status before its last change beside the present one; that copy would still list Python.
+# dpkg keeps what held before its last change beside what holds now; that copy would still list Python.
 ABSENT_APT = f"""
 set -eu
 rm -f {PROTECTION}
@@ -124,7 +140,9 @@ if [ -n "$packages" ]; then
         cat /var/lib/apt/extended_states.goldsmith > /var/lib/apt/extended_states
         rm -f /var/lib/apt/extended_states.goldsmith
     fi
-    [ ! -e /var/lib/dpkg/status-old ] || cat /var/lib/dpkg/status > /var/lib/dpkg/status-old
+    for file in /var/lib/dpkg/status /var/lib/dpkg/diversions; do
+        [ ! -e "$file-old" ] || cat "$file" > "$file-old"
+    done
 fi
 set -- $owners
 while [ $# -gt 1 ]; do

@@ -48,7 +48,7 @@ attributes:
 requirements:
   - docker >= 7.0 (Python package)
 notes:
-  - Fails at the end if something could not be removed; RV(removed) and RV(failed) are returned all the same.
+  - Fails at the end if something could not be removed; RV(removed) and RV(failed_removals) are returned all the same.
 seealso:
   - module: goldsmith.images.docker_builder
 """
