@@ -40,14 +40,17 @@ write_pip_settings() {
 }
 
 # Modules also run on managed machines, whose Python is another one: every Python of this machine takes part. pyenv's shims
-# are commands that exist and do not work, so its interpreters themselves are put in their place.
+# are commands that exist and may not work, so its interpreters themselves are put in their place.
 python_path() {
-  local directory
+  local entry directory
   printf %s "$top/.venv/bin"
-  for directory in "${PYENV_ROOT:-$HOME/.pyenv}"/versions/*/bin; do
-    [ ! -d "$directory" ] || printf :%s "$directory"
-  done
-  printf %s ":$PATH" | tr : '\n' | sed -e '/\/pyenv[^/]*\/shims$/d' -e '/\/\.pyenv\/shims$/d' | paste -sd:
+  while IFS= read -r -d : entry; do
+    if [[ $entry == */shims && -d ${entry%/shims}/versions ]]; then
+      for directory in "${entry%/shims}"/versions/*/bin; do printf ':%s' "$directory"; done
+    elif [[ $entry != */pyenv*/shims ]]; then
+      printf ':%s' "$entry"
+    fi
+  done <<<"$PATH:"
 }
 
 mkdir -p "$home"

@@ -57,7 +57,8 @@ EMPTY = "mount -t tmpfs none /run; mount -t tmpfs none /var/lib/docker; mount -t
 
 
 def _machines_can_be_made() -> bool:
-    if os.geteuid() != 0 or not all(map(shutil.which, ("dockerd", "docker", "unshare"))):
+    path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
+    if os.geteuid() != 0 or not all(shutil.which(program, path=path) for program in ("dockerd", "docker", "unshare")):
         return False
     return subprocess.run([*MACHINE, EMPTY], capture_output=True, check=False).returncode == 0
 
