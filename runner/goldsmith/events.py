@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from ansible_collections.goldsmith.images.plugins.module_utils._reason import reason
+
 PHASES = ("acquire", "provision", "validate", "capture", "verify", "publish", "release")
 """Phases of the lifecycle, in order."""
 
@@ -115,23 +117,3 @@ class Translator:
 
     def _event(self, kind: Kind, *, name: str = "", message: str = "", data: Mapping[str, Any] | None = None) -> Event:
         return Event(kind, self.build, self.phase, self.layer, name, message, data or {})
-
-
-def reason(result: Any) -> str:
-    """Return why a task failed, from its result: its message, those of its failed items, or what it printed.
-
-    Args:
-        result: ``res`` of an event: a mapping, or a text.
-    """
-    if not isinstance(result, Mapping):
-        return str(result or "")
-    items = [item for item in result.get("results") or () if isinstance(item, Mapping) and item.get("failed")]
-    if items:
-        return "; ".join(filter(None, map(reason, items)))
-    told = str(result.get("msg") or "")
-    printed = str(result.get("stderr") or result.get("module_stderr") or "").strip()
-    if told in {"", "non-zero return code"} or told.startswith("MODULE FAILURE"):
-        command = result.get("cmd")
-        shown = " ".join(command) if isinstance(command, list) else str(command or "")
-        told = ": ".join(filter(None, (told, shown, printed.splitlines()[-1] if printed else "")))
-    return told

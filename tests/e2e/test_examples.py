@@ -54,7 +54,9 @@ def test_the_base_holds_no_python_no_package_lists_and_an_empty_machine_id(
 
 
 def test_the_base_runs_and_says_what_it_is(base: dict[str, Any], docker_client: docker.DockerClient) -> None:
-    stamp = dict(line.split("=", 1) for line in inside(docker_client, base, "cat", "/etc/goldsmith-release").splitlines())
+    stamp = dict(
+        line.split("=", 1) for line in inside(docker_client, base, "cat", "/etc/goldsmith-release").splitlines()
+    )
     assert stamp["IMAGE_ID"] == '"base"' and stamp["GOLDSMITH_PLATFORM"] == f'"{base["platform"]}"'
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from goldsmith.events import Event, Translator, reason
+from goldsmith.events import Event, Translator
 
 
 def happened(event: str, created: str = "2026-01-01T00:00:00+00:00", **data: Any) -> dict[str, Any]:
@@ -74,30 +74,6 @@ def test_an_ignored_failure_is_none() -> None:
 def test_a_pause_is_told_by_its_name() -> None:
     _, steps = follow(happened("runner_on_ok", res={"ansible_facts": {"goldsmith_pause": "layer-1"}}))
     assert [(step.kind, step.name) for step in steps] == [("pause", "layer-1")]
-
-
-@pytest.mark.parametrize(
-    ("result", "expected"),
-    [
-        ({"msg": "told"}, "told"),
-        (
-            {"msg": "non-zero return code", "cmd": ["false", "-x"], "stderr": "a\nlast"},
-            "non-zero return code: false -x: last",
-        ),
-        (
-            {
-                "msg": "One or more items failed",
-                "results": [{"failed": True, "msg": "a"}, {"msg": "b"}, {"failed": True, "msg": "c"}],
-            },
-            "a; c",
-        ),
-        ("hidden", "hidden"),
-        ({}, ""),
-        (None, ""),
-    ],
-)
-def test_the_reason_is_what_helps_a_reader(result: Any, expected: str) -> None:
-    assert reason(result) == expected
 
 
 @pytest.mark.parametrize("event", ["verbose", "runner_on_skipped", "playbook_on_no_hosts_matched", "runner_on_start"])
