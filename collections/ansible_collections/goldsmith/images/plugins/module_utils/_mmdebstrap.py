@@ -15,12 +15,12 @@ import subprocess
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Iterator
+from typing import IO, Iterator, NamedTuple
 
 from ansible_collections.goldsmith.images.plugins.module_utils._base_recipe import Options, Recipe
 from ansible_collections.goldsmith.images.plugins.module_utils._container import last_lines
 from ansible_collections.goldsmith.images.plugins.module_utils._docker import Fault
-from ansible_collections.goldsmith.images.plugins.module_utils._locks import exclusive
+from ansible_collections.goldsmith.images.plugins.module_utils._locks import Lock
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
@@ -57,9 +57,9 @@ def version() -> str:
 def default_sources(options: Options) -> str:
     """Return what mmdebstrap says when it is to print the sources that it would use by itself."""
     hook = 'cat "$1/etc/apt/sources.list" >&2; exit 1'
-    with _workspace() as (folder, _lock):
+    with _workspace() as place:
         command = [*_command(options, [], []), f"--setup-hook={hook}", "--format=null", options.suite, "-"]
-        environment = {**os.environ, "TMPDIR": str(folder)}
+        environment = {**os.environ, "TMPDIR": str(place.folder)}
         return subprocess.run(command, capture_output=True, text=True, check=False, env=environment).stderr
 
 
@@ -89,12 +89,12 @@ def built(recipe: Recipe) -> Iterator[tuple[IO[bytes], str]]:
     Raises:
         Fault: mmdebstrap failed.
     """
-    with _workspace() as (folder, lock), tempfile.TemporaryFile(dir=folder) as tar:
-        done = _run(recipe, folder, lock, tar, memory=_memory_suffices())
+    with _workspace() as place, tempfile.TemporaryFile(dir=place.folder) as tar:
+        done = _run(recipe, place, tar, memory=_memory_suffices())
         if done.returncode != 0 and "No space left on device" in done.stderr:
             tar.truncate(0)
             tar.seek(0)
-            done = _run(recipe, folder, lock, tar, memory=False)
+            done = _run(recipe, place, tar, memory=False)
         if done.returncode != 0:
             raise Fault(explanation(done.returncode, done.stderr, recipe))
         tar.seek(0)
@@ -105,10 +105,10 @@ def built(recipe: Recipe) -> Iterator[tuple[IO[bytes], str]]:
         yield tar, f"sha256:{digest.hexdigest()}"
 
 
-def _run(recipe: Recipe, folder: Path, lock: int, tar: IO[bytes], memory: bool) -> subprocess.CompletedProcess[str]:
+def _run(recipe: Recipe, place: _Place, tar: IO[bytes], memory: bool) -> subprocess.CompletedProcess[str]:
     command = _command(recipe.options, recipe.include, [f"--customize-hook={_CUSTOMIZE}", "--format=tar"])
     return subprocess.run(
-        [*(_in_memory(folder) if memory else []), *command, recipe.options.suite, "-", *recipe.sources],
+        [*(_in_memory(place.folder) if memory else []), *command, recipe.options.suite, "-", *recipe.sources],
         stdout=tar,
         stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
@@ -116,10 +116,10 @@ def _run(recipe: Recipe, folder: Path, lock: int, tar: IO[bytes], memory: bool) 
         errors="replace",
         check=False,
         # Whoever of mmdebstrap's processes outlives this one keeps the directory from being swept.
-        pass_fds=(lock,),
+        pass_fds=(place.lock,),
         env={
             **os.environ,
-            "TMPDIR": str(folder),
+            "TMPDIR": str(place.folder),
             "SOURCE_DATE_EPOCH": str(recipe.epoch),
             "LC_ALL": "C",
             # The tar is what counts; nothing of the directory need survive a power cut.
@@ -188,21 +188,28 @@ def cache_folder() -> Path:
     return folder
 
 
+class _Place(NamedTuple):
+    """A directory to work in, and the descriptor of the lock that keeps it from being swept."""
+
+    folder: Path
+    lock: int
+
+
 @contextmanager
-def _workspace() -> Iterator[tuple[Path, int]]:
-    """Give a directory to work in, and the lock that keeps it from being swept; first sweep what killed runs left."""
+def _workspace() -> Iterator[_Place]:
+    """Give a place to work in; first sweep what killed runs left."""
     parent = cache_folder()
     for left in {path.with_suffix("") for path in parent.glob(f"{_PREFIX}*")}:
-        with exclusive(_lock_of(left), wait=False) as free:
-            if free is not None and left.exists():
+        with Lock(_lock_of(left), wait=False) as unused:
+            if unused.descriptor is not None and left.exists():
                 _remove_tree(left)
     folder = parent / f"{_PREFIX}{os.urandom(6).hex()}"
-    with exclusive(_lock_of(folder)) as lock:
-        if lock is None:
+    with Lock(_lock_of(folder)) as lock:
+        if lock.descriptor is None:
             raise Fault(f"the directory {folder} is in use")
         folder.mkdir(mode=0o711)
         try:
-            yield folder, lock
+            yield _Place(folder, lock.descriptor)
         finally:
             _remove_tree(folder)
 

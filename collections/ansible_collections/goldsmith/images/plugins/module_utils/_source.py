@@ -12,7 +12,7 @@ from typing import Any, Mapping, NamedTuple, cast
 from ansible_collections.goldsmith.images.plugins.module_utils._archive import image_archive
 from ansible_collections.goldsmith.images.plugins.module_utils._base_recipe import Recipe
 from ansible_collections.goldsmith.images.plugins.module_utils._docker import LABEL_SOURCE, Fault
-from ansible_collections.goldsmith.images.plugins.module_utils._locks import exclusive
+from ansible_collections.goldsmith.images.plugins.module_utils._locks import Lock
 from ansible_collections.goldsmith.images.plugins.module_utils._mmdebstrap import built, cache_folder
 
 with suppress(ImportError):  # `_docker.run` tells the user
@@ -184,7 +184,7 @@ def make_base(client: Any, recipe: Recipe) -> tuple[dict[str, Any], bool]:
     Raises:
         Fault: It cannot be made, or the engine does not take it.
     """
-    with exclusive(cache_folder() / f"base-{recipe.key}.lock"):
+    with Lock(cache_folder() / f"base-{recipe.key}.lock"):
         found = base(client, recipe)
         if found is not None:
             return found, False

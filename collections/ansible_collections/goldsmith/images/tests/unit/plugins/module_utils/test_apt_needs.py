@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
 import pytest
 
 from ansible_collections.goldsmith.images.plugins.module_utils._apt_needs import Package, read_packages, unneeded
@@ -32,7 +34,7 @@ def package(name: str, depends: str = "", recommends: str = "", provides: str = 
     return Package(name, frozenset({name.partition(":")[0], *provides.split()}), groups(depends), groups(recommends))
 
 
-BASE = [package("base"), package("dpkg")]
+BASE = (package("base"), package("dpkg"))
 OURS = [
     package("python3", depends="python3.11,libpython"),
     package("python3.11", depends="libssl3"),
@@ -41,11 +43,11 @@ OURS = [
     package("python3-apt", depends="python3"),
 ]
 NAMES = {one.name for one in OURS}
-AUTOMATIC = {one.name.partition(":")[0] for one in OURS}
+AUTOMATIC = frozenset(one.name.partition(":")[0] for one in OURS)
 
 
-def removed(*layer: Package, base: list[Package] = BASE, automatic: set[str] = AUTOMATIC) -> set[str]:
-    return unneeded([*base, *OURS, *layer], NAMES, {one.name for one in base}, automatic)
+def removed(*layer: Package, base: Sequence[Package] = BASE, automatic: Collection[str] = AUTOMATIC) -> set[str]:
+    return unneeded([*base, *OURS, *layer], NAMES, {one.name for one in base}, set(automatic))
 
 
 def test_fields_of_dpkg_are_read_without_versions_and_architectures() -> None:
@@ -97,4 +99,4 @@ def test_recommendation_of_a_layer_counts_and_one_of_the_base_does_not() -> None
 def test_package_that_a_layer_has_removed_is_not_removed_again(gone: str) -> None:
     left = [one for one in OURS if one.name != gone]
 
-    assert gone not in unneeded([*BASE, *left], NAMES, {one.name for one in BASE}, AUTOMATIC)
+    assert gone not in unneeded([*BASE, *left], NAMES, {one.name for one in BASE}, set(AUTOMATIC))

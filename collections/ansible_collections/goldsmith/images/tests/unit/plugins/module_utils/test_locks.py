@@ -8,16 +8,16 @@ import multiprocessing
 import os
 from pathlib import Path
 
-from ansible_collections.goldsmith.images.plugins.module_utils._locks import exclusive
+from ansible_collections.goldsmith.images.plugins.module_utils._locks import Lock
 
 
 def test_second_holder_is_turned_away_and_the_file_is_gone_afterwards(tmp_path: Path) -> None:
     path = tmp_path / "one.lock"
 
-    with exclusive(path) as first:
-        assert first is not None
-        with exclusive(path, wait=False) as second:
-            assert second is None
+    with Lock(path) as first:
+        assert first.descriptor is not None
+        with Lock(path, wait=False) as second:
+            assert second.descriptor is None
         assert path.exists()
 
     assert not path.exists()
@@ -27,28 +27,28 @@ def test_file_left_by_a_killed_holder_is_no_obstacle(tmp_path: Path) -> None:
     path = tmp_path / "one.lock"
     path.touch()
 
-    with exclusive(path, wait=False) as lock:
-        assert lock is not None
+    with Lock(path, wait=False) as lock:
+        assert lock.descriptor is not None
 
 
 def test_heir_of_the_descriptor_holds_the_lock_on(tmp_path: Path) -> None:
     path = tmp_path / "one.lock"
-    with exclusive(path) as lock:
-        assert lock is not None
-        heir = os.dup(lock)
+    with Lock(path) as lock:
+        assert lock.descriptor is not None
+        heir = os.dup(lock.descriptor)
         os.link(path, tmp_path / "kept")
     (tmp_path / "kept").rename(path)
 
-    with exclusive(path, wait=False) as second:
-        assert second is None
+    with Lock(path, wait=False) as second:
+        assert second.descriptor is None
     os.close(heir)
-    with exclusive(path, wait=False) as third:
-        assert third is not None
+    with Lock(path, wait=False) as third:
+        assert third.descriptor is not None
 
 
-def _count(path: Path, counter: Path, times: int) -> None:
-    for _ in range(times):
-        with exclusive(path):
+def _count(path: Path, counter: Path) -> None:
+    for _turn in range(100):
+        with Lock(path):
             counter.write_text(str(int(counter.read_text()) + 1))
 
 
@@ -56,7 +56,7 @@ def test_waiting_processes_follow_one_after_the_other(tmp_path: Path) -> None:
     counter = tmp_path / "counter"
     counter.write_text("0")
     spawn = multiprocessing.get_context("fork")
-    workers = [spawn.Process(target=_count, args=(tmp_path / "a.lock", counter, 100)) for _ in range(4)]
+    workers = [spawn.Process(target=_count, args=(tmp_path / "a.lock", counter)) for _worker in range(4)]
     for worker in workers:
         worker.start()
     for worker in workers:
