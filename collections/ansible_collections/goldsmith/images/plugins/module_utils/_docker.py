@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import traceback
 from datetime import timezone
-from typing import Any, Callable, NoReturn
+from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
@@ -39,7 +39,7 @@ class Fault(Exception):
     """Something a module tells its user: what happened, to what, and what to do now."""
 
 
-def run(module: AnsibleModule, work: Callable[[Any, AnsibleModule], dict[str, Any]]) -> NoReturn:
+def run(module: AnsibleModule, work: Callable[[Any, AnsibleModule], dict[str, Any]]) -> None:
     """Call ``work`` with a connected client and end the module with what it returns.
 
     Args:
