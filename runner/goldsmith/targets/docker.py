@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 
+# The grammar of references: OCI distribution specification, "Pulling manifests"; a registry's host may stand before it.
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_REPOSITORY = rf"^(?:[A-Za-z0-9.-]+(?::[0-9]+)?/)?{_COMPONENT}(?:/{_COMPONENT})*$"
+_TAG = r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$"
+
+
 class Debootstrap(Model):
     """A base made from the distribution's own packages by mmdebstrap, so that no registry is needed."""
 
@@ -66,7 +72,7 @@ class ImageConfig(Model):
     volumes: list[str] = []
     stop_signal: str | None = None
     healthcheck: Healthcheck | None = None
-    onbuild: list[str] = []
+    onbuild: list[str] | None = None
 
 
 class Machine(Model):
@@ -87,8 +93,10 @@ class Machine(Model):
 class DockerOptions(Model):
     """What the Docker image is to be like, and where it goes."""
 
-    repository: str | None = Field(None, description="Repository without a tag; by default the spec's name.")
-    tags: list[Scalar] = ["{{ version }}", "latest"]
+    repository: str | None = Field(
+        None, pattern=_REPOSITORY, description="Repository without a tag; by default the spec's name."
+    )
+    tags: list[Annotated[Scalar, Field(pattern=_TAG)]] = ["{{ version }}", "latest"]
     config: ImageConfig = ImageConfig()
     push: bool = False
     squash: Literal["base", "all", "none"] = Field(
