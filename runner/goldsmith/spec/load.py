@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +10,7 @@ from types import MappingProxyType
 
 from goldsmith.errors import InputError, Problem
 from goldsmith.spec.inherit import read
-from goldsmith.spec.models import Spec, spec_model
+from goldsmith.spec.models import VERSION, Spec, spec_model
 from goldsmith.spec.node import Steps
 from goldsmith.spec.parameters import overridden, resolve
 from goldsmith.spec.template import render
@@ -90,7 +91,10 @@ def load(
 def _version(source: Source) -> str:
     version = source.tree.get("version")
     version = version and render(version, source.names, [])
-    return str(version.value) if version and isinstance(version.value, str | int | float) else PLACEHOLDER_VERSION
+    text = str(version.value) if version and isinstance(version.value, str | int | float) else ""
+    return (
+        text if re.match(VERSION, text) else PLACEHOLDER_VERSION
+    )  # a wrong one is told once, not where it is used too
 
 
 def _targets_without_source(source: Source) -> list[Problem]:

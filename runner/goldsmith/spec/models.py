@@ -14,6 +14,10 @@ from goldsmith.spec.types import Identifier, Model, Name, Scalar
 from goldsmith.targets import Target
 
 
+VERSION = r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$"
+"""Pattern of a version."""
+
+
 def _nothing_is_empty(value: Any) -> Any:
     """Take a key without a value for an empty mapping."""
     return {} if value is None else value
@@ -114,7 +118,7 @@ class Spec(Model):
     version: Scalar | None = Field(
         None,
         description="Version; by default builds are counted.",
-        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$",
+        pattern=VERSION,
         max_length=128,
     )
     parameters: dict[Identifier, JsonValue] = Field(
