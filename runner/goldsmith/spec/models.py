@@ -13,7 +13,6 @@ from typing_extensions import TypedDict
 from goldsmith.spec.types import Identifier, Model, Name, Scalar
 from goldsmith.targets import Target
 
-
 VERSION = r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$"
 """Pattern of a version."""
 
