@@ -177,6 +177,16 @@ def test_a_machine_is_kept_when_asked_can_be_entered_and_is_swept_by_its_build(
     assert "has no machine any more" in goldsmith("shell", result["build"], code=2).stderr
 
 
+@pytest.mark.parametrize(("answer", "kept"), [("y\n", 1), ("n\n", 0)])
+def test_a_person_is_asked_whether_to_keep_the_machine(
+    goldsmith: Cli, write_spec: SpecWriter, docker_client: docker.DockerClient, answer: str, kept: int
+) -> None:
+    spec = write_spec("- ansible.builtin.fail: {msg: x}\n")
+    said = in_terminal([GOLDSMITH, "build", str(spec), "--on-error", "ask"], goldsmith.environment, answer)
+    assert "Keep its machine? [y/N]" in said
+    assert len(containers(docker_client, goldsmith.name)) == kept
+
+
 def test_debug_pauses_between_phases_and_layers_and_says_how_to_enter(goldsmith: Cli, write_spec: SpecWriter) -> None:
     said = in_terminal([GOLDSMITH, "build", str(write_spec()), "--debug"], goldsmith.environment, "\n" * 8)
     for point in ("acquire", "layer-1", "provision"):
