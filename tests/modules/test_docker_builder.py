@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import signal
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -269,6 +271,34 @@ def test_machine_that_cannot_get_python_fails_and_leaves_nothing(
     assert "Python for Ansible cannot be installed" in result["msg"]
     assert "resol" in result["msg"]
     assert docker_client.containers.list(all=True, filters={"name": builder["name"]}) == []
+
+
+@pytest.fixture
+def starting(start_module: Callable[..., Any], builder: dict[str, Any], docker_client: docker.DockerClient) -> Any:
+    """The process of a builder into which Python is being brought."""
+    process = start_module("docker_builder", {**builder, "bootstrap": True})
+    running = {"name": builder["name"], "status": "running"}
+    while not docker_client.containers.list(filters=running):
+        assert process.poll() is None, process.communicate()
+    return process
+
+
+def test_interrupt_leaves_nothing(starting: Any, builder: dict[str, Any], docker_client: docker.DockerClient) -> None:
+    starting.send_signal(signal.SIGINT)
+    starting.communicate()
+
+    assert starting.returncode != 0
+    assert docker_client.containers.list(all=True, filters={"name": builder["name"]}) == []
+
+
+def test_machine_removed_meanwhile_is_said_so(
+    starting: Any, builder: dict[str, Any], docker_client: docker.DockerClient
+) -> None:
+    docker_client.containers.get(builder["name"]).remove(force=True)
+    result = json.loads(starting.communicate()[0])
+
+    assert result["failed"]
+    assert "removed" in result["msg"]
 
 
 def test_no_engine_is_said_so(run_module: RunModule, builder: dict[str, Any]) -> None:

@@ -51,7 +51,7 @@ class Recipe:
         sources: Lines of the base's sources.list.
         indexes: The signed indexes of these sources.
         architecture: Debian's name of the architecture.
-        mmdebstrap: Version of mmdebstrap.
+        mmdebstrap: Version of mmdebstrap, and the mode that it works in.
         epoch: Seconds since 1970 that times are clamped to and that the image was created at.
     """
 

@@ -166,9 +166,9 @@ def _start(client: Any, container: Any, wanted: Wanted) -> tuple[dict[str, Any],
     brought = Bootstrap()
     if wanted.bootstrap:
         try:
-            brought, _changed = _bootstrap.present(client, container.id)
+            brought, _changed = _bootstrap.present(client, wanted.name)
         except Fault:
-            need_running(client, container.id)
+            need_running(client, wanted.name)
             raise
     else:
         with suppress(RequestException):

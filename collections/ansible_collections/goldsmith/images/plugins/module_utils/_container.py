@@ -53,7 +53,7 @@ def need_running(client: Any, container: str) -> dict[str, Any]:
         Fault: There is none, or it has stopped.
     """
     found = find(client, container)
-    if found is None:
+    if found is None or found["State"]["Status"] in ("removing", "dead"):
         raise Fault(
             f"there is no container {container} in this engine: it was never made, or somebody removed it. Build again."
         )

@@ -34,7 +34,7 @@ def recipe(options: Options, epoch: str | None, timeout: float) -> tuple[Recipe,
     Raises:
         Fault: This system cannot make a base, or an archive does not answer.
     """
-    version = _mmdebstrap.version()
+    version = f"{_mmdebstrap.version()} {_mmdebstrap.mode()}"
     if epoch and not epoch.isdigit():
         raise Fault(f"SOURCE_DATE_EPOCH is {epoch!r}: it must be a number of seconds since 1970. Unset or mend it.")
     if options.mirror is not None:

@@ -54,6 +54,11 @@ def version() -> str:
     return (done.stdout + done.stderr).split()[-1]
 
 
+def mode() -> str:
+    """Return the way in which mmdebstrap gets by with this user's rights. It shows in the result: device nodes."""
+    return "root" if os.geteuid() == 0 else "unshare"
+
+
 def default_sources(options: Options) -> str:
     """Return what mmdebstrap says when it is to print the sources that it would use by itself."""
     hook = 'cat "$1/etc/apt/sources.list" >&2; exit 1'
@@ -66,7 +71,7 @@ def default_sources(options: Options) -> str:
 def _command(options: Options, include: list[str], extra: list[str]) -> list[str]:
     return [
         "mmdebstrap",
-        f"--mode={'root' if os.geteuid() == 0 else 'unshare'}",
+        f"--mode={mode()}",
         f"--variant={options.variant}",
         f"--components={','.join(options.components)}",
         *([f"--include={','.join(include)}"] if include else []),

@@ -102,7 +102,7 @@ from ansible_collections.goldsmith.images.plugins.module_utils._docker import DO
 
 
 def present(client: Any, module: AnsibleModule) -> dict[str, Any]:
-    container = need_running(client, module.params["container"])["Id"]
+    container = need_running(client, module.params["container"])["Name"].lstrip("/")
     if module.check_mode:
         noted = _bootstrap.recorded(client, container)
         brought, changed = noted or Bootstrap(), noted is None
@@ -113,7 +113,7 @@ def present(client: Any, module: AnsibleModule) -> dict[str, Any]:
 
 
 def absent(client: Any, module: AnsibleModule) -> dict[str, Any]:
-    container = need_running(client, module.params["container"])["Id"]
+    container = need_running(client, module.params["container"])["Name"].lstrip("/")
     noted = _bootstrap.recorded(client, container)
     given = module.params["bootstrap"]
     brought = Bootstrap.from_dict(given) if given else noted
