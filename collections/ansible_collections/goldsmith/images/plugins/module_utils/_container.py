@@ -15,6 +15,7 @@ from ansible_collections.goldsmith.images.plugins.module_utils._docker import Fa
 
 with suppress(ImportError):  # `_docker.run` tells the user
     from docker.errors import APIError, NotFound
+    from requests.exceptions import RequestException
 
 TAIL = 15
 """Lines of output that an error message shows."""
@@ -101,7 +102,10 @@ def execute(client: Any, container: str, script: str, env: Mapping[str, str] | N
     outcome = Outcome(status, (stdout or b"").decode(errors="replace"), (stderr or b"").decode(errors="replace"))
     if status in (126, 127) and "exec failed" in outcome.stdout + outcome.stderr:
         raise Fault(f"the container {container} has no usable /bin/sh: {outcome.tail()}")
-    if status == 137 or status is None:
+    if status in (137, None):
+        # Killed: by itself, or with the whole container, which the engine may not know yet.
+        with suppress(APIError, RequestException):
+            api.wait(container, timeout=2)
         need_running(client, container)
     return outcome
 
