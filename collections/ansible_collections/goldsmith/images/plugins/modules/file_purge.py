@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: file_purge
-short_description: Deletes and empties many files in one task
+short_description: Delete and empty many files in one task
 version_added: 0.1.0
 description:
   - Takes all the patterns of a clean-up as data and walks them once, where C(ansible.builtin.find) and a loop over

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: file_set
-short_description: Holds a whole set of files to their content, owner and mode in one task
+short_description: Hold a whole set of files to their content, owner and mode in one task
 version_added: 0.1.0
 description:
   - Does for many files what loops over M(ansible.builtin.copy) and M(ansible.builtin.file) do for one at a time, at the
