@@ -279,6 +279,18 @@ class TestBaseFromPackages:
         finally:
             docker_client.images.remove(built.id, force=True)
 
+    def test_image_that_only_has_the_tag_of_a_base_is_not_taken_for_it(
+        self, run_module: RunModule, docker_client: docker.DockerClient, local_image: str, unique: str
+    ) -> None:
+        # A time of its own makes a key of its own.
+        options = {"debootstrap": {"suite": "bookworm"}, "environ": {"SOURCE_DATE_EPOCH": str(int(unique[-6:], 16))}}
+        reference = run_module("docker_source", check=True, **options)["source"]["reference"]
+        docker_client.api.tag(local_image, *reference.split(":"))
+        try:
+            assert run_module("docker_source", check=True, **options)["changed"]
+        finally:
+            docker_client.images.remove(reference)
+
     def test_other_options_mean_another_base_which_check_mode_does_not_make(
         self, run_module: RunModule, base_image: str, docker_client: docker.DockerClient
     ) -> None:
