@@ -26,7 +26,7 @@ build: setup ## build examples/base.yml, or another one: make build spec=web.yml
 check: python style types unit ## quick: lint, types and unit tests; needs no Docker engine
 
 test: setup lint sanity ## everything, as CI does: lint, sanity and all tests, against a real Docker engine
-	pytest -n 2 --dist loadgroup --require-docker
+	pytest -n 2 --dist loadscope --require-docker
 
 lint: style types ansible-lint ## ruff, shellcheck, mypy and ansible-lint
 

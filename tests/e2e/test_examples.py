@@ -12,7 +12,7 @@ import pytest
 
 from .conftest import Cli
 
-pytestmark = [pytest.mark.docker, pytest.mark.network, pytest.mark.xdist_group("examples")]
+pytestmark = [pytest.mark.docker, pytest.mark.network]
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
