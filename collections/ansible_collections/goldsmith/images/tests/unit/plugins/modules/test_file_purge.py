@@ -95,6 +95,11 @@ def test_what_is_kept_stays_with_the_directories_above_it(tree):
     assert (tree / "log/app.log").read_text() == "four"
 
 
+def test_a_pattern_that_reaches_into_what_is_kept_finds_nothing_to_do(tree):
+    done = purge(tree, remove=["tmp/a/b/*"], empty=["log/**/app.log"], keep=["tmp/a", "log/deep"])
+    assert names(tree, done.removed | done.emptied) == ["log/app.log"]
+
+
 def test_a_mount_point_is_not_deleted_but_a_pattern_may_lead_through_it(tree):
     purge(tree, remove=["tmp/*", "log/**/er/*"], mounts=["tmp/a/b", "log"])
     assert left(tree) == sorted(
