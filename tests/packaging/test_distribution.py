@@ -27,7 +27,7 @@ def test_the_wheel_is_the_same_from_the_source_distribution_and_from_the_checkou
     assert _contents(from_checkout) == _contents(from_sdist)
 
 
-def test_the_wheel_holds_the_package_and_the_collection_and_no_tests(sdist: Path) -> None:
+def test_the_wheel_holds_the_package_and_the_collection_and_nothing_that_tools_left_behind(sdist: Path) -> None:
     (wheel,) = sdist.parent.glob("*.whl")
     names = {name for name in _contents(wheel) if ".dist-info/" not in name}
     assert "goldsmith/cli.py" in names
@@ -35,7 +35,7 @@ def test_the_wheel_holds_the_package_and_the_collection_and_no_tests(sdist: Path
     assert "ansible_collections/goldsmith/images/galaxy.yml" in names
     assert "ansible_collections/goldsmith/images/playbooks/docker.yml" in names
     assert {PurePosixPath(name).parts[0] for name in names} == {"goldsmith", "ansible_collections"}
-    assert [name for name in names if "/tests/" in name or "__pycache__" in name] == []
+    assert [name for name in names if "/tests/output/" in name or "__pycache__" in name] == []
 
 
 def test_the_source_distribution_holds_no_virtual_environment_and_no_caches(sdist: Path) -> None:
