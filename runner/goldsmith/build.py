@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import secrets as random
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -15,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from goldsmith import home, project, roles
+from goldsmith.attempt import CANCELLED, Attempt
 from goldsmith.errors import GoldsmithError, InputError
 from goldsmith.events import Event
 from goldsmith.evidence import manifest
@@ -23,14 +22,13 @@ from goldsmith.progress import Reporter
 from goldsmith.registry import Registry, Version
 from goldsmith.result import BuildResult, Failure
 from goldsmith.revision import revision
-from goldsmith.run import Outcome, Run, run
+from goldsmith.run import Run, run
 from goldsmith.spec import Build, LoadedSpec, Mask, fingerprint, resolve
 from goldsmith.sweep import sweep
 
 RESULT = "result.json"
 LOG = "ansible.log"
 MANIFEST = "manifest.json"
-CANCELLED = "the build was cancelled"
 
 
 @dataclass(frozen=True)
@@ -59,14 +57,12 @@ class Done:
         result: How it ended.
         directory: Holds its log, its result and its manifest.
         exit_code: What a program that ran only this build would end with.
-        kept: Whether its machine was kept.
     """
 
     label: str
     result: BuildResult
     directory: Path
     exit_code: int
-    kept: bool = False
 
 
 def planned(build: Build, version: str, registry: Registry, require_parent: bool = True) -> Plan:
@@ -160,7 +156,7 @@ class BuildRun:
         build_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{random.token_hex(4)}"
         recorded = self._version(build.loaded)
         directory = home.build_directory(self.root, build_id)
-        attempt = _Attempt(build, build_id, recorded.label, directory, datetime.now(UTC))
+        attempt = Attempt(build, build_id, recorded.label, directory, datetime.now(UTC))
         with home.held(directory):
             self.registry.start_build(
                 recorded,
@@ -181,7 +177,7 @@ class BuildRun:
         self.reporter.event(_finished(done))
         return done
 
-    def _outcome(self, attempt: _Attempt, secrets: Mapping[str, str], base: Done | None) -> tuple[Done, Parent | None]:
+    def _outcome(self, attempt: Attempt, secrets: Mapping[str, str], base: Done | None) -> tuple[Done, Parent | None]:
         """Plan and run a build; say how it ended, whatever went wrong, and what it started from."""
         mask = Mask(secrets.values())
         parent: Parent | None = None
@@ -198,7 +194,7 @@ class BuildRun:
             exit_code, message = error.exit_code, mask.text(str(error))
             result = attempt.failed(Failure(message=message))
             self.reporter.event(Event("failure", attempt.build.label, message=message))
-        return Done(attempt.build.label, result, attempt.directory, exit_code, _kept(attempt.directory)), parent
+        return Done(attempt.build.label, result, attempt.directory, exit_code), parent
 
     def _manifest(self, build: Build, result: BuildResult, secrets: Sequence[str]) -> dict[str, Any]:
         loaded = build.loaded
@@ -210,7 +206,7 @@ class BuildRun:
             files=manifest.digests(loaded.files, loaded.directory),
         )
 
-    def _attempt(self, attempt: _Attempt, planned_build: Plan, secrets: Mapping[str, str], mask: Mask) -> BuildResult:
+    def _attempt(self, attempt: Attempt, planned_build: Plan, secrets: Mapping[str, str], mask: Mask) -> BuildResult:
         """Run the project of a plan, and clean up after it when it could not do so itself."""
         with home.private_directory(attempt.build_id, secret=bool(secrets)) as private:
             project.write(assembled(planned_build, debug=self.options.debug), private / "project", link=True)
@@ -231,18 +227,21 @@ class BuildRun:
                 on_output=self.reporter.output,
                 cancelled=self.cancelled,
             )
-        result = attempt.read(outcome)
-        if outcome.cancelled or not (attempt.directory / RESULT).exists():
+            written = private / RESULT
+            result = attempt.read(outcome, written, mask)
+            ended_in_order = written.exists() and not outcome.cancelled
+        asked = result.kept and self.options.on_error == "ask"
+        if not ended_in_order or (asked and not self._keeps(attempt)):
             sweep([attempt.build_id], attempt.directory)
-        elif not result.built and self.options.on_error == "ask" and _kept(attempt.directory):
-            self._ask(attempt)
+            return replace(result, kept=False)
         return result
 
-    def _variables(self, attempt: _Attempt, private: Path) -> dict[str, Any]:
+    def _variables(self, attempt: Attempt, private: Path) -> dict[str, Any]:
         keep = self.options.on_error != "cleanup"
         variables = {
             "goldsmith_build_id": attempt.build_id,
             "goldsmith_output": str(attempt.directory),
+            "goldsmith_result": str(private / RESULT),
             "goldsmith_on_error": "keep" if keep else "cleanup",
         }
         return variables | ({"goldsmith_debug": str(private)} if self.options.debug else {})
@@ -256,51 +255,8 @@ class BuildRun:
             )
             (private / event.name).touch()
 
-    def _ask(self, attempt: _Attempt) -> None:
-        answer = self.reporter.ask(f"{attempt.build.label} failed. Keep its machine? [y/N]")
-        if not answer.lower().startswith("y"):
-            sweep([attempt.build_id], attempt.directory)
-
-
-@dataclass(frozen=True)
-class _Attempt:
-    """A build on its way, and how to tell of it when it ends early."""
-
-    build: Build
-    build_id: str
-    version: str
-    directory: Path
-    started: datetime
-
-    def failed(self, failure: Failure, phases: Mapping[str, float] | None = None) -> BuildResult:
-        return BuildResult.failed(
-            build=self.build_id,
-            name=self.build.loaded.spec.name,
-            version=self.version,
-            platform=self.build.platform,
-            target=self.build.target.name,
-            failure=failure,
-            started=self.started,
-            phases=phases,
-        )
-
-    def read(self, outcome: Outcome) -> BuildResult:
-        """Return what the playbook wrote; when it was stopped or broke before it could, what is known."""
-        if outcome.cancelled:
-            known = outcome.failure or {}
-            return self.failed(Failure(phase=str(known.get("phase") or ""), message=CANCELLED), outcome.seconds)
-        path = self.directory / RESULT
-        if not path.exists():
-            failure = (
-                Failure(**outcome.failure) if outcome.failure else Failure(message="Ansible ended without a result")
-            )
-            return self.failed(failure, outcome.seconds)
-        result = BuildResult.read(path)
-        if result.built and outcome.returncode != 0:
-            return self.failed(
-                Failure(message=f"ansible-playbook ended with status {outcome.returncode}"), outcome.seconds
-            )
-        return replace(result, phases=dict(outcome.seconds))
+    def _keeps(self, attempt: Attempt) -> bool:
+        return self.reporter.ask(f"{attempt.build.label} failed. Keep its machine? [y/N]").lower().startswith("y")
 
 
 def _order(builds: Sequence[Build]) -> dict[str, tuple[Build, str | None]]:
@@ -338,12 +294,6 @@ def _parent(build: Build, registry: Registry, required: bool) -> Parent | None:
         f"{build.label} starts from {name}, and there is no image {label} yet",
         "Build it first, or in the same command.",
     )
-
-
-def _kept(directory: Path) -> bool:
-    with contextlib.suppress(OSError, ValueError):
-        return bool(json.loads((directory / RESULT).read_text(encoding="utf-8")).get("kept"))
-    return False
 
 
 def _finished(done: Done) -> Event:

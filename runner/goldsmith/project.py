@@ -111,6 +111,7 @@ def assemble(plan: Plan, revision: Mapping[str, str], debug: bool = False) -> Pr
         "goldsmith_source": dict(plan.source),
         "goldsmith_layers": f"{_HERE}/layers.yml",
         "goldsmith_output": f"{_HERE}/output",
+        "goldsmith_result": f"{_HERE}/output/result.json",
         "goldsmith_tests": tests,
         "goldsmith_target": dict(plan.options),
     }

@@ -209,6 +209,7 @@ class BuildResult:
         layers: The layers, in order.
         failure: Where and why it failed; ``None`` exactly when it is built.
         bootstrap: What was put into the machine for Ansible's sake.
+        kept: Whether the machine of a build that failed was left for its user to enter.
         phases: Seconds by phase, in order. The runner measures them, so ``result.json`` need not hold them.
     """
 
@@ -227,6 +228,7 @@ class BuildResult:
     layers: tuple[LayerResult, ...] = ()
     failure: Failure | None = None
     bootstrap: Details | None = None
+    kept: bool = False
     phases: dict[str, Seconds] = Field(default_factory=dict)
     schema: Literal[1] = SCHEMA
 

@@ -95,7 +95,7 @@ def done_text(done: Done) -> str:
     if result.phases:
         times = ", ".join(f"{phase} {seconds:.1f}" for phase, seconds in result.phases.items())
         lines.append(f"  seconds  {sum(result.phases.values()):.1f} ({times})")
-    if done.kept:
+    if result.kept:
         lines.append(
             f"  machine  kept; enter it: goldsmith shell {result.build}; remove it: goldsmith sweep {result.build}"
         )

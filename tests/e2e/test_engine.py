@@ -23,14 +23,16 @@ pytestmark = [
 
 @pytest.fixture
 def own_engine(tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """A second dockerd, in a network namespace of its own: its address and its process."""
+    """A second dockerd, in namespaces of its own: its address and its process."""
     address = f"unix://{tmp_path}/docker.sock"
     with (tmp_path / "dockerd.log").open("w") as log:
         process = subprocess.Popen(
             [
-                # With --bridge=none dockerd removes the bridge docker0 it finds: it must not find the other engine's.
+                # With --bridge=none dockerd removes the bridge docker0 that it finds, which is the other engine's; and its
+                # mounts are to go with it.
                 "unshare",
                 "--net",
+                "--mount",
                 "dockerd",
                 f"--host={address}",
                 f"--data-root={tmp_path}/data",

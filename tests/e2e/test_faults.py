@@ -223,6 +223,16 @@ def test_secrets_are_used_and_found_nowhere(
         assert grep.stdout == ""
 
 
+def test_a_secret_in_the_reason_of_a_failure_is_masked_there_too(goldsmith: Cli, write_spec: SpecWriter) -> None:
+    value = goldsmith.environ["THE_TOKEN"] = "v3ry-s3cret-value"
+    tasks = '- ansible.builtin.fail: {msg: "no luck with {{ token }}"}\n'
+    done = goldsmith("build", write_spec(tasks, secrets={"token": {"env": "THE_TOKEN"}}), code=1)
+    assert "no luck with" in done.stdout
+    assert value not in done.stdout + done.stderr
+    grep = subprocess.run(["grep", "-rlF", value, str(goldsmith.home), "/dev/shm"], capture_output=True, text=True)
+    assert grep.stdout == ""
+
+
 def test_a_secret_that_is_missing_is_named_before_anything_starts(
     goldsmith: Cli, write_spec: SpecWriter, docker_client: docker.DockerClient
 ) -> None:

@@ -68,6 +68,7 @@ DOCUMENT: dict[str, Any] = {
     "layers": [{"number": 1, "name": "goldsmith.images.os_patching", "status": "ok"}],
     "failure": None,
     "bootstrap": {"packages": ["python3"], "policy_rc_d": True, "interpreter": "/usr/bin/python3"},
+    "kept": False,
 }
 
 
