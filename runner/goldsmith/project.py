@@ -6,6 +6,8 @@ Pure but for `write`: a project is the text of its files and the list of what it
 from __future__ import annotations
 
 import io
+import json
+import re
 import shutil
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
@@ -36,6 +38,8 @@ _NOTE_PLACE = {
         }
     ],
 }
+
+_PLAIN_LINE = re.compile(r"(?:[!-~](?:[ -~]*[!-~])?)?")
 
 _CONFIG = """\
 [defaults]
@@ -269,23 +273,28 @@ def _included(path: Path) -> Iterable[Path]:
 
 
 def _yaml(data: Any, heading: str) -> str:
+    """Write YAML as Ansible reads it: version 1.1, to which a bare ``33:33`` is a number and ``yes`` a boolean."""
     yaml = YAML()
-    yaml.width = 160
+    yaml.version = (1, 1)
+    yaml.width = 2**16  # a folded line is not always read as it was written
+    # Characters that nobody sees, such as line separators, are only safe when they are escaped.
+    yaml.allow_unicode = json.dumps(data, ensure_ascii=False).isprintable()
     yaml.indent(mapping=2, sequence=4, offset=2)
-    yaml.explicit_start = True
     stream = io.StringIO()
     yaml.dump(_blocks(data), stream)
-    start, body = stream.getvalue().split("\n", 1)
+    _directive, start, body = stream.getvalue().split("\n", 2)
     return f"{start}\n# {heading}\n{textwrap.dedent(body)}"
 
 
 def _blocks(data: Any) -> Any:
-    """Write texts of several lines as blocks."""
+    """Write texts of several plain lines as blocks."""
     if isinstance(data, dict):
         return {key: _blocks(value) for key, value in data.items()}
     if isinstance(data, list | tuple):
         return [_blocks(value) for value in data]
-    return LiteralScalarString(data) if isinstance(data, str) and "\n" in data else data
+    if isinstance(data, str) and "\n" in data and all(_PLAIN_LINE.fullmatch(line) for line in data.split("\n")):
+        return LiteralScalarString(data)
+    return data
 
 
 def _link(original: Path, path: Path) -> None:

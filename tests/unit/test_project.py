@@ -1,8 +1,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from goldsmith import project
@@ -81,6 +85,22 @@ def test_debug_pauses_after_each_layer(web_plan: Plan) -> None:
 
 def test_a_project_is_the_same_each_time(web_plan: Plan, assembled: project.Project) -> None:
     assert project.assemble(web_plan, {"commit": "abc"}) == assembled
+
+
+@given(
+    st.recursive(
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.text()
+        | st.sampled_from(["33:33", "yes", "012", "2026-01-01", "1e3", "~"]),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+        max_leaves=6,
+    )
+)
+def test_what_is_written_is_what_ansible_reads(value: Any) -> None:
+    (play,) = yaml.safe_load(project._yaml([{"name": "x", "vars": {"value": value}}], "heading"))
+    assert play["vars"]["value"] == value
 
 
 def test_an_exported_project_stands_alone(assembled: project.Project, tmp_path: Path) -> None:
