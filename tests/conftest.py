@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import docker
@@ -29,6 +29,16 @@ def call_module(name: str, **arguments: object) -> dict[str, object]:
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1] / "collections")},
     )
     return json.loads(done.stdout) | {"stderr": done.stderr}
+
+
+def run_image(image: str, *command: str, options: Sequence[str] = ()) -> str:
+    """Run a command in a container of an image and return what it prints.
+
+    The SDK's own `run` reads the log afterwards, which at times is not written yet when a short command has ended.
+    """
+    done = subprocess.run(["docker", "run", "--rm", *options, image, *command], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from pathlib import Path
 import docker
 import pytest
 
+from ..conftest import run_image
 from .conftest import Cli, SpecWriter, leftovers
 
 pytestmark = pytest.mark.docker
@@ -41,12 +42,12 @@ def test_the_image_is_tagged_labelled_stamped_and_nothing_else_is_left(
     assert image.labels["org.opencontainers.image.version"] == "1"
     assert image.labels["team"] == "web"
     assert "io.goldsmith.expires" not in image.labels
-    inside = docker_client.containers.run(image.id, remove=True).decode()
+    inside = run_image(image.id)
     stamp = dict(line.split("=", 1) for line in inside.splitlines())
     assert stamp["IMAGE_ID"] == f'"{goldsmith.name}"'
     assert stamp["BUILD_ID"] == f'"{result["build"]}"'
-    assert docker_client.containers.run(image.id, ["cat", "/etc/marker"], remove=True) == b"from the command line"
-    assert docker_client.containers.run(image.id, ["id", "-u"], remove=True) == b"65534\n"
+    assert run_image(image.id, "cat", "/etc/marker") == "from the command line"
+    assert run_image(image.id, "id", "-u") == "65534\n"
     assert leftovers(docker_client, goldsmith.name) == []
 
 
@@ -85,13 +86,8 @@ def test_python_that_only_ansible_needed_is_gone_from_the_image(
         WRITE_MARKER, parameters={"marker": "x"}, platforms={"debian-12": {"docker": {"image": base_image}}}
     )
     result = goldsmith.build(spec)
-    found = docker_client.containers.run(result["artifact"]["id"], ["find", "/usr", "-name", "*python3*"], remove=True)
-    assert (
-        found.decode().split()
-        == docker_client.containers.run(base_image, ["find", "/usr", "-name", "*python3*"], remove=True)
-        .decode()
-        .split()
-    )
+    found = run_image(result["artifact"]["id"], "find", "/usr", "-name", "*python3*")
+    assert found.split() == run_image(base_image, "find", "/usr", "-name", "*python3*").decode().split()
     assert not any("python" in package["name"] for package in goldsmith.record(result["build"])["packages"])
 
 
@@ -100,8 +96,8 @@ def test_a_layer_that_installs_python_keeps_it(
 ) -> None:
     tasks = "- ansible.builtin.apt: {name: python3, state: present}\n"
     result = goldsmith.build(write_spec(tasks, platforms={"debian-12": {"docker": {"image": base_image}}}))
-    said = docker_client.containers.run(result["artifact"]["id"], ["python3", "-c", "print(1)"], remove=True)
-    assert said == b"1\n"
+    said = run_image(result["artifact"]["id"], "python3", "-c", "print(1)")
+    assert said == "1\n"
 
 
 def test_a_spec_starts_from_the_newest_image_of_another_one_built_in_the_same_run(
@@ -123,7 +119,7 @@ def test_a_spec_starts_from_the_newest_image_of_another_one_built_in_the_same_ru
     results = goldsmith.builds(child, parent, "--jobs", "2")
     assert [result["status"] for result in results] == ["built", "built"]
     image = docker_client.images.get(results[0]["artifact"]["id"])
-    assert docker_client.containers.run(image.id, ["cat", "/etc/marker"], remove=True) == b"parent"
+    assert run_image(image.id, "cat", "/etc/marker") == "parent"
     assert results[0]["source"]["id"] == results[1]["artifact"]["id"]
     docker_client.images.remove(image.id, force=True)
 
@@ -147,7 +143,7 @@ def test_handlers_run_at_the_end_of_their_layer(
         "second.yml": "- ansible.builtin.command: {cmd: cp /etc/handled /etc/second}\n",
     }
     result = goldsmith.build(write_spec(files=files, layers=layers))
-    assert docker_client.containers.run(result["artifact"]["id"], ["cat", "/etc/second"], remove=True) == b"x"
+    assert run_image(result["artifact"]["id"], "cat", "/etc/second") == "x"
 
 
 def test_tests_of_all_kinds_run_and_are_recorded(goldsmith: Cli, write_spec: SpecWriter) -> None:
@@ -185,7 +181,7 @@ def test_the_exported_project_builds_the_same_image_without_the_runner(
     )
     result = json.loads((tmp_path / "project/output/result.json").read_text())
     assert (result["status"], result["version"]) == ("built", "2")
-    assert docker_client.containers.run(f"{goldsmith.name}:2", ["cat", "/etc/marker"], remove=True) == b"exported"
+    assert run_image(f"{goldsmith.name}:2", "cat", "/etc/marker") == "exported"
     assert [p["name"] for p in result["packages"]] == [p["name"] for p in goldsmith.record(built["build"])["packages"]]
     assert leftovers(docker_client, goldsmith.name) == []
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,8 +24,10 @@ pytestmark = [
 
 
 @pytest.fixture
-def own_engine(tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+def own_engine() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """A second dockerd, in namespaces of its own: its address and its process."""
+    # pytest's own directories are too deep for the path of a socket.
+    tmp_path = Path(tempfile.mkdtemp(prefix="engine-"))
     address = f"unix://{tmp_path}/docker.sock"
     with (tmp_path / "dockerd.log").open("w") as log:
         process = subprocess.Popen(
@@ -54,6 +58,7 @@ def own_engine(tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     finally:
         process.terminate()
         process.wait(30)
+        shutil.rmtree(tmp_path)
 
 
 def test_an_engine_that_is_stopped_mid_build_is_told_and_nothing_hangs(

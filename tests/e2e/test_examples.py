@@ -10,6 +10,7 @@ from typing import Any
 import docker
 import pytest
 
+from ..conftest import run_image
 from .conftest import Cli
 
 pytestmark = [pytest.mark.docker, pytest.mark.network]
@@ -32,8 +33,8 @@ def base(request: pytest.FixtureRequest, examples: dict[str, Any]) -> dict[str, 
     return examples[request.param]
 
 
-def inside(client: docker.DockerClient, result: dict[str, Any], *command: str, **options: Any) -> str:
-    return client.containers.run(result["artifact"]["id"], list(command), remove=True, **options).decode()
+def inside(result: dict[str, Any], *command: str) -> str:
+    return run_image(result["artifact"]["id"], *command, options=["--user=root"])
 
 
 def test_both_examples_build_for_all_their_platforms(examples: dict[str, Any]) -> None:
@@ -44,25 +45,21 @@ def test_both_examples_build_for_all_their_platforms(examples: dict[str, Any]) -
     }
 
 
-def test_the_base_holds_no_python_no_package_lists_and_an_empty_machine_id(
-    base: dict[str, Any], docker_client: docker.DockerClient
-) -> None:
-    assert inside(docker_client, base, "sh", "-c", "find / -xdev -name '*python*' -not -path '/usr/share/*'") == ""
-    assert inside(docker_client, base, "sh", "-c", "ls -A /var/lib/apt/lists") == ""
-    assert inside(docker_client, base, "stat", "-c", "%s %U:%G", "/etc/machine-id") == "0 root:root\n"
+def test_the_base_holds_no_python_no_package_lists_and_an_empty_machine_id(base: dict[str, Any]) -> None:
+    assert inside(base, "sh", "-c", "find / -xdev -name '*python*' -not -path '/usr/share/*'") == ""
+    assert inside(base, "sh", "-c", "ls -A /var/lib/apt/lists") == ""
+    assert inside(base, "stat", "-c", "%s %U:%G", "/etc/machine-id") == "0 root:root\n"
     assert not [package["name"] for package in base["manifest"]["packages"] if "python" in package["name"]]
 
 
-def test_the_base_runs_and_says_what_it_is(base: dict[str, Any], docker_client: docker.DockerClient) -> None:
-    stamp = dict(
-        line.split("=", 1) for line in inside(docker_client, base, "cat", "/etc/goldsmith-release").splitlines()
-    )
+def test_the_base_runs_and_says_what_it_is(base: dict[str, Any]) -> None:
+    stamp = dict(line.split("=", 1) for line in inside(base, "cat", "/etc/goldsmith-release").splitlines())
     assert stamp["IMAGE_ID"] == '"base"' and stamp["GOLDSMITH_PLATFORM"] == f'"{base["platform"]}"'
 
 
-def test_the_base_is_up_to_date_with_its_archive(base: dict[str, Any], docker_client: docker.DockerClient) -> None:
+def test_the_base_is_up_to_date_with_its_archive(base: dict[str, Any]) -> None:
     upgrade = "apt-get -qq update && apt-get -qq --simulate dist-upgrade"
-    assert "Inst " not in inside(docker_client, base, "sh", "-c", upgrade, user="root")
+    assert "Inst " not in inside(base, "sh", "-c", upgrade)
 
 
 def test_the_base_is_one_layer_above_the_distributions(base: dict[str, Any]) -> None:

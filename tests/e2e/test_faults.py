@@ -15,6 +15,7 @@ from pathlib import Path
 import docker
 import pytest
 
+from ..conftest import run_image
 from .conftest import GOLDSMITH, Cli, SpecWriter, leftovers
 
 pytestmark = pytest.mark.docker
@@ -211,7 +212,7 @@ def test_secrets_are_used_and_found_nowhere(
     image = docker_client.images.get(line.split()[-1])
     import hashlib
 
-    inside = docker_client.containers.run(image.id, ["cat", "/etc/digest"], remove=True).decode()
+    inside = run_image(image.id, "cat", "/etc/digest")
     assert inside.startswith(hashlib.sha256(value.encode()).hexdigest()), "the role got the value as it is"
     image_tar = tmp_path / "image.tar"
     image_tar.write_bytes(b"".join(image.save()))

@@ -28,8 +28,13 @@ def _start(
     name: str, arguments: dict[str, Any], check: bool = False, environ: dict[str, str] | None = None
 ) -> subprocess.Popen[str]:
     text = json.dumps({"ANSIBLE_MODULE_ARGS": {**arguments, "_ansible_check_mode": check, "_ansible_diff": True}})
+    # A run of tests in the background hands down that interrupts are ignored; a module under Ansible heeds them.
+    program = (
+        "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        f"runpy.run_module('{MODULES}.{name}', run_name='__main__', alter_sys=True)"
+    )
     process = subprocess.Popen(
-        [sys.executable, "-m", f"{MODULES}.{name}"],
+        [sys.executable, "-c", program],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

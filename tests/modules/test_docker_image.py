@@ -17,6 +17,8 @@ from ansible_collections.goldsmith.images.plugins.module_utils._archive import i
 from ansible_collections.goldsmith.images.plugins.module_utils._docker import Fault
 from ansible_collections.goldsmith.images.plugins.module_utils._image_config import Identity
 
+from ..conftest import run_image
+
 pytestmark = pytest.mark.docker
 
 RunModule = Callable[..., dict[str, Any]]
@@ -38,7 +40,7 @@ def shell(container: Any, script: str) -> str:
 
 def output(client: docker.DockerClient, image: str, script: str) -> str:
     """What a shell script prints in a container of the image."""
-    return str(client.containers.run(image, entrypoint=["/bin/sh", "-c"], command=[script], remove=True).decode())
+    return run_image(image, "-c", script, options=["--entrypoint=/bin/sh"])
 
 
 def files(client: docker.DockerClient, image: str) -> dict[str, tarfile.TarInfo]:
@@ -125,7 +127,7 @@ def test_the_image_has_the_bases_configuration_and_one_layer_more(
         "org.opencontainers.image.version": "1.4",
         "org.opencontainers.image.base.name": "debian:12",
     }
-    assert docker_client.containers.run(captured["Id"], remove=True) == b"new\n"
+    assert run_image(captured["Id"]) == "new\n"
     assert output(docker_client, captured["Id"], "ls /etc/motd /key 2>/dev/null; stat -c %U /srv") == "daemon\n"
     assert of_build(docker_client, swept) == ["artifact"]
 
@@ -172,7 +174,7 @@ def test_a_container_in_which_nothing_changed_gives_the_bases_layers(
     finally:
         container.remove()
     assert image["layers"] == docker_client.api.inspect_image(base_image)["RootFS"]["Layers"]
-    assert docker_client.containers.run(image["id"], remove=True) == b"hi\n"
+    assert run_image(image["id"]) == "hi\n"
     assert docker_client.api.history(image["id"])[0]["Size"] == 0
 
 

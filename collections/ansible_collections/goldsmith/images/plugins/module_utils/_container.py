@@ -101,6 +101,7 @@ def execute(client: Any, container: str, script: str, env: Mapping[str, str] | N
         raise Fault(f"nothing can be run in the container {container}: {error.explanation or error}") from error
     outcome = Outcome(status, (stdout or b"").decode(errors="replace"), (stderr or b"").decode(errors="replace"))
     if status in (126, 127) and "exec failed" in outcome.stdout + outcome.stderr:
+        need_running(client, container)
         raise Fault(f"the container {container} has no usable /bin/sh: {outcome.tail()}")
     if status in (137, None):
         # Killed: by itself, or with the whole container, which the engine may not know yet.
