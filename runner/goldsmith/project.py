@@ -47,6 +47,8 @@ inventory = inventory.yml
 roles_path = roles
 display_skipped_hosts = false
 retry_files_enabled = false
+# Nothing waits for ever: a task that hangs fails after an hour, and the machine is released.
+task_timeout = 3600
 
 [connection]
 pipelining = true
@@ -196,6 +198,7 @@ def _layer(layer: PlannedLayer, count: int, brought: dict[str, Path], debug: boo
             "name": "Wait to be told to go on",
             "ansible.builtin.wait_for": {"path": "{{ goldsmith_debug }}/" + point, "timeout": 21600, "sleep": 1},
             "delegate_to": "localhost",
+            "timeout": 0,
         }
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import docker
 import pytest
 
+APT = "apt-get -o Acquire::Retries::Delay=false"  # a retry that is put off was seen to be waited for forever
 GOLDSMITH = str(Path(sys.executable).parent / "goldsmith")
 
 
@@ -88,7 +89,7 @@ def python_image(base_image: str, docker_client: docker.DockerClient, tmp_path_f
     try:
         return str(docker_client.images.get(reference).id)
     except docker.errors.ImageNotFound:
-        install = "apt-get update && apt-get install -y --no-install-recommends python3 python3-apt && apt-get clean"
+        install = f"{APT} update && {APT} install -y --no-install-recommends python3 python3-apt && apt-get clean"
         container = docker_client.containers.run(base_image, ["sh", "-c", install], detach=True)
         try:
             assert container.wait()["StatusCode"] == 0, container.logs().decode()

@@ -11,7 +11,7 @@ import docker
 import pytest
 
 from ..conftest import run_image
-from .conftest import Cli
+from .conftest import APT, Cli
 
 pytestmark = [pytest.mark.docker, pytest.mark.network]
 
@@ -58,7 +58,7 @@ def test_the_base_runs_and_says_what_it_is(base: dict[str, Any]) -> None:
 
 
 def test_the_base_is_up_to_date_with_its_archive(base: dict[str, Any]) -> None:
-    upgrade = "apt-get -qq update && apt-get -qq --simulate dist-upgrade"
+    upgrade = f"{APT} -qq update && apt-get -qq --simulate dist-upgrade"
     assert "Inst " not in inside(base, "sh", "-c", upgrade)
 
 

@@ -21,6 +21,7 @@ from docker.models.containers import Container
 ROOT = Path(__file__).parents[2]
 COLLECTIONS = ROOT / "collections"
 SUITES = {"12": "bookworm", "13": "trixie"}
+APT = "apt-get -o Acquire::Retries::Delay=false"  # a retry that is put off was seen to be waited for forever
 PACKAGES = "python3 python3-apt"
 
 
@@ -117,7 +118,7 @@ def python_image(client: docker.DockerClient, base: str) -> str:
         container = client.containers.create(base, ["sleep", "600"])
         try:
             container.start()
-            script = f"apt-get update && apt-get install -y --no-install-recommends {PACKAGES} && apt-get clean"
+            script = f"{APT} update && {APT} install -y --no-install-recommends {PACKAGES} && apt-get clean"
             status, output = container.exec_run(["sh", "-c", script], environment={"DEBIAN_FRONTEND": "noninteractive"})
             assert status == 0, output.decode()
             # The labels of a base would make docker_source take this image for one.

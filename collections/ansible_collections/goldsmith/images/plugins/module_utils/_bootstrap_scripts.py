@@ -11,7 +11,8 @@ RECORD = "/run/.goldsmith-bootstrap"
 """Where the scripts note in the container what they brought, so that they can be run again after any interruption."""
 
 PROTECTION = "/etc/apt/apt.conf.d/99goldsmith-bootstrap"
-"""APT configuration that keeps a layer's `autoremove` from taking Python away under Ansible's feet."""
+"""APT configuration of the builder: a layer's `autoremove` must not take Python away under Ansible's feet, and a
+download that stalls is asked for again at once (put off, as is APT's default, it was seen to be waited for forever)."""
 
 BY_PRODUCTS = (
     "/var/cache/apt/archives/lock",
@@ -65,13 +66,15 @@ if have apt-get && have dpkg-query; then
     wanted=
     [ -x /usr/bin/python3 ] || wanted=python3
     dpkg-query -W -f '${{Status}}' python3-apt 2>/dev/null | grep -q ' installed$' || wanted="$wanted python3-apt"
+    printf '%s\\n' 'Acquire::Retries "3";' 'Acquire::Retries::Delay "false";' \\
+        'Acquire::http::Timeout "30";' 'Acquire::https::Timeout "30";' > {PROTECTION}
     if [ -n "$wanted" ]; then
-        printf 'APT::NeverAutoRemove {{ "^python3$"; "^python3-apt$"; }};\\n' > {PROTECTION}
+        printf 'APT::NeverAutoRemove {{ "^python3$"; "^python3-apt$"; }};\\n' >> {PROTECTION}
         update() {{
-            apt-get -q -o APT::Update::Error-Mode=any -o Acquire::Retries=3 -o Acquire::Languages=none update
+            apt-get -q -o APT::Update::Error-Mode=any -o Acquire::Languages=none update
         }}
         install() {{
-            apt-get -q -y --no-install-recommends --no-remove --mark-auto -o Acquire::Retries=3 -o Dpkg::Use-Pty=0 \\
+            apt-get -q -y --no-install-recommends --no-remove --mark-auto -o Dpkg::Use-Pty=0 \\
                 -o APT::Keep-Downloaded-Packages=false -o DPkg::Options::=--log=/dev/null -o Dir::Log::Terminal= \\
                 -o Dir::Log::History= -o Dir::Log::Planner= install $wanted </dev/null
         }}
