@@ -21,7 +21,7 @@ python:
 	@scripts/setup.sh python
 
 build: setup ## build examples/base.yml, or another one: make build spec=web.yml
-	@goldsmith build $(spec)
+	@goldsmith build $(spec) --jobs 2
 
 check: python style types unit ## quick: lint, types and unit tests; needs no Docker engine
 

@@ -102,7 +102,8 @@ class PlainLines:
     def event(self, event: Event) -> None:
         """Write a line, unless the event is too small for one."""
         with self._lock:
-            elapsed = self._clock() - self._began.setdefault(event.build, self._clock())
+            now = self._clock()
+            elapsed = now - self._began.setdefault(event.build, now)
             if text := sentence(event):
                 self._write(f"[{elapsed:6.1f} s] {event.build}: {text}")
 

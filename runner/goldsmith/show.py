@@ -12,7 +12,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from goldsmith.build import MANIFEST, Done
+from goldsmith.build import LOG, MANIFEST, Done
 from goldsmith.plan import Plan
 from goldsmith.registry import BuildRecord, ImageDetail, ImageSummary
 
@@ -99,9 +99,9 @@ def done_text(done: Done) -> str:
         lines.append(
             f"  machine  kept; enter it: goldsmith shell {result.build}; remove it: goldsmith sweep {result.build}"
         )
-    lines.append(f"  record   {done.directory / MANIFEST}")
+    lines.append(f"  record   {_short(done.directory / MANIFEST)}")
     if not result.built:
-        lines.append(f"  log      {done.directory / 'ansible.log'}")
+        lines.append(f"  log      {_short(done.directory / LOG)}")
     if result.failure:
         lines.append(f"  failure  {result.failure}")
     return "\n".join(lines)
@@ -159,6 +159,11 @@ def age(moment: datetime, now: datetime | None = None) -> str:
             number = int(seconds // length)
             return f"{number} {unit}{'s' if number > 1 else ''} ago"
     return "just now"
+
+
+def _short(path: Path) -> str:
+    """Return a path as its owner would type it."""
+    return f"~/{path.relative_to(Path.home())}" if path.is_relative_to(Path.home()) else str(path)
 
 
 def _build(build: BuildRecord) -> list[str]:
