@@ -10,6 +10,7 @@ module: docker_bootstrap
 short_description: Bring Python into a container for Ansible's sake, or take it out again
 version_added: 0.1.0
 author: Goldsmith contributors (@goldsmith)
+extends_documentation_fragment: goldsmith.images.docker
 description:
   - With O(state=present), makes Python usable by Ansible in a running container and holds its services back.
     M(goldsmith.images.docker_builder) has done this already to the containers that it makes.
@@ -33,13 +34,6 @@ options:
       - For O(state=absent), what M(goldsmith.images.docker_builder) or O(state=present) returned as RV(bootstrap).
       - By default what was noted in the container itself.
     type: dict
-  docker_host:
-    description: URL of the Docker engine. By default that of E(DOCKER_HOST), else the local socket.
-    type: str
-  timeout:
-    description: Seconds that the engine may be silent during one request.
-    type: int
-    default: 120
 attributes:
   check_mode:
     description: Can run in check mode and say what it would do, without doing it.
@@ -51,8 +45,6 @@ attributes:
   idempotent:
     description: When run again, changes nothing that is as wanted.
     support: full
-requirements:
-  - docker >= 7.0 (Python package)
 notes:
   - A layer that leaves Python programs behind must install C(python3) itself, by name or as what its package depends
     on; a program that is only copied there cannot be seen to need it.

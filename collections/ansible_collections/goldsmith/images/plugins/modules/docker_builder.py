@@ -10,6 +10,7 @@ module: docker_builder
 short_description: Start or remove the temporary container that an image is built in
 version_added: 0.1.0
 author: Goldsmith contributors (@goldsmith)
+extends_documentation_fragment: goldsmith.images.docker
 description:
   - Starts a container that layers are then applied to, and that M(goldsmith.images.docker_image) captures.
   - It bears the labels C(io.goldsmith.build), C(io.goldsmith.name), C(io.goldsmith.role) and C(io.goldsmith.expires)
@@ -120,13 +121,6 @@ options:
       - Take it out again with M(goldsmith.images.docker_bootstrap) before the image is captured.
     type: bool
     default: true
-  docker_host:
-    description: URL of the Docker engine. By default that of E(DOCKER_HOST), else the local socket.
-    type: str
-  timeout:
-    description: Seconds that the engine may be silent during one request.
-    type: int
-    default: 120
 attributes:
   check_mode:
     description: Can run in check mode and say what it would do, without doing it.
@@ -137,8 +131,6 @@ attributes:
   idempotent:
     description: When run again, changes nothing that is as wanted.
     support: full
-requirements:
-  - docker >= 7.0 (Python package)
 notes:
   - With APT, the packages are installed as automatically installed ones, and a temporary APT configuration keeps
     C(autoremove) from removing them while the build runs.

@@ -10,6 +10,7 @@ module: docker_image
 short_description: Capture a container as a Docker image, or discard such an image
 version_added: "0.1.0"
 author: Goldsmith contributors (@goldsmith)
+extends_documentation_fragment: goldsmith.images.docker
 description:
   - Makes an image of a container's file system. The image's configuration is that of the base with what O(config)
     overrides; nothing of the container's own (command, user, environment, labels) comes into it.
@@ -151,13 +152,6 @@ options:
       description:
         description: Description.
         type: str
-  docker_host:
-    description: URL of the Docker engine. By default that of E(DOCKER_HOST), else the local socket.
-    type: str
-  timeout:
-    description: Seconds after which an engine that does not answer counts as unreachable. A capture may take longer.
-    type: int
-    default: 120
 attributes:
   check_mode:
     description: Returns the configuration that the image would have, and changes nothing.
@@ -173,8 +167,6 @@ attributes:
 notes:
   - A temporary image exists during the capture. Should the module be killed, C(goldsmith sweep) finds it by its labels.
   - O(squash=all), and several layers that become one, are spooled to E(TMPDIR) or C(/var/tmp).
-requirements:
-  - "docker >= 7.1 (Python package)"
 seealso:
   - module: goldsmith.images.docker_image_publish
   - module: goldsmith.images.docker_image_archive

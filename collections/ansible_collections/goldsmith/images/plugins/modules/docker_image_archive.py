@@ -10,6 +10,7 @@ module: docker_image_archive
 short_description: Write a Docker image, or its root file system, to a file
 version_added: "0.1.0"
 author: Goldsmith contributors (@goldsmith)
+extends_documentation_fragment: goldsmith.images.docker
 description:
   - Writes an image as C(docker load) takes it, or its flat root file system.
   - The file comes into being whole or not at all; it is written beside O(dest), put on the disk and renamed.
@@ -33,13 +34,6 @@ options:
     description: Whether to write the file when O(dest) exists. What it has is not looked at.
     type: bool
     default: true
-  docker_host:
-    description: URL of the Docker engine. By default that of E(DOCKER_HOST), else the local socket.
-    type: str
-  timeout:
-    description: Seconds after which an engine that does not answer counts as unreachable. Saving may take longer.
-    type: int
-    default: 120
 attributes:
   check_mode:
     description: Tells whether the file would be written.
@@ -52,8 +46,6 @@ attributes:
     support: partial
 notes:
   - With O(format=rootfs) the image's layers are spooled to E(TMPDIR) or C(/var/tmp).
-requirements:
-  - "docker >= 7.1 (Python package)"
 seealso:
   - module: goldsmith.images.docker_image
 """

@@ -10,6 +10,7 @@ module: docker_image_publish
 short_description: Tag a Docker image and push it to its registry
 version_added: "0.1.0"
 author: Goldsmith contributors (@goldsmith)
+extends_documentation_fragment: goldsmith.images.docker
 description:
   - Gives an image its references and, where asked, pushes them.
   - When the registry refuses, the image and its tags stay, and the message has the registry's reason and the commands
@@ -32,13 +33,6 @@ options:
     description: Whether to push the references, with the credentials of the Docker configuration (C(docker login)).
     type: bool
     default: false
-  docker_host:
-    description: URL of the Docker engine. By default that of E(DOCKER_HOST), else the local socket.
-    type: str
-  timeout:
-    description: Seconds after which an engine that does not answer counts as unreachable. A push may take longer.
-    type: int
-    default: 120
 attributes:
   check_mode:
     description: Tells the references that would be set, and those to push; registries are asked, not written to.
@@ -49,8 +43,6 @@ attributes:
   idempotent:
     description: A reference that the registry has with the digest of this image is not pushed again.
     support: full
-requirements:
-  - "docker >= 7.1 (Python package)"
 seealso:
   - module: goldsmith.images.docker_image
 """

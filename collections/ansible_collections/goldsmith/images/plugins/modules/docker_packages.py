@@ -10,6 +10,7 @@ module: docker_packages
 short_description: List the packages in a container
 version_added: 0.1.0
 author: Goldsmith contributors (@goldsmith)
+extends_documentation_fragment: goldsmith.images.docker
 description:
   - Lists the packages that are installed in a container, with the source packages they were built from, by which
     security advisories name them.
@@ -20,13 +21,6 @@ options:
     description: Name or ID of the container.
     type: str
     required: true
-  docker_host:
-    description: URL of the Docker engine. By default that of E(DOCKER_HOST), else the local socket.
-    type: str
-  timeout:
-    description: Seconds that the engine may be silent during one request.
-    type: int
-    default: 120
 attributes:
   check_mode:
     description: Can run in check mode and say what it would do, without doing it.
@@ -39,8 +33,6 @@ attributes:
   idempotent:
     description: When run again, changes nothing that is as wanted.
     support: full
-requirements:
-  - docker >= 7.0 (Python package)
 seealso:
   - module: goldsmith.images.docker_image
   - module: ansible.builtin.package_facts

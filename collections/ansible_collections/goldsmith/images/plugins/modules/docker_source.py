@@ -10,6 +10,7 @@ module: docker_source
 short_description: Resolve what a Docker image is built on to an immutable image
 version_added: 0.1.0
 author: Goldsmith contributors (@goldsmith)
+extends_documentation_fragment: goldsmith.images.docker
 description:
   - Makes sure that the base of an image is in the engine, and says which image exactly it is.
   - The base is either an image, local or from a registry, or is made from Debian packages by mmdebstrap, which needs no
@@ -74,13 +75,6 @@ options:
       architecture:
         description: Debian's name of the architecture, such as V(arm64). By default this machine's.
         type: str
-  docker_host:
-    description: URL of the Docker engine. By default that of E(DOCKER_HOST), else the local socket.
-    type: str
-  timeout:
-    description: Seconds that the engine, or an archive, may be silent during one request.
-    type: int
-    default: 120
 attributes:
   check_mode:
     description: Can run in check mode and say what it would do, without doing it.
@@ -94,7 +88,6 @@ attributes:
     support: full
     details: With O(image.pull=always) or O(debootstrap), as long as the registry or the archives have not changed.
 requirements:
-  - docker >= 7.0 (Python package)
   - mmdebstrap (for O(debootstrap))
 notes:
   - E(SOURCE_DATE_EPOCH) clamps the times in a base made from packages, and is when it was created. Without it, the time

@@ -10,6 +10,7 @@ module: docker_sweep
 short_description: Remove what builds have left in the Docker engine
 version_added: 0.1.0
 author: Goldsmith contributors (@goldsmith)
+extends_documentation_fragment: goldsmith.images.docker
 description:
   - Finds what builds have left, after a crash, a power cut or a C(kill -9), by the labels that every container and
     temporary image has had since it was created, and removes it.
@@ -28,13 +29,6 @@ options:
     description: Also remove what is past the time in its label C(io.goldsmith.expires), of whichever build.
     type: bool
     default: true
-  docker_host:
-    description: URL of the Docker engine. By default that of E(DOCKER_HOST), else the local socket.
-    type: str
-  timeout:
-    description: Seconds that the engine may be silent during one request.
-    type: int
-    default: 120
 attributes:
   check_mode:
     description: Can run in check mode and say what it would do, without doing it.
@@ -45,8 +39,6 @@ attributes:
   idempotent:
     description: When run again, changes nothing that is as wanted.
     support: full
-requirements:
-  - docker >= 7.0 (Python package)
 notes:
   - Fails at the end if something could not be removed; RV(removed) and RV(failed_removals) are returned all the same.
 seealso:
