@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,9 +22,18 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 @pytest.fixture(scope="module")
 def examples(tmp_path_factory: pytest.TempPathFactory, docker_client: docker.DockerClient) -> Iterator[dict[str, Any]]:
-    """Every build of the examples, made in one command, by its label."""
-    cli = Cli(tmp_path_factory.mktemp("examples") / "home", "examples")
-    results = cli.builds(EXAMPLES / "web.yml", EXAMPLES / "base.yml", "--jobs", 2)
+    """Every build of the examples, made in one command, by its label.
+
+    They get tags of their own: those that the machine's owner has are not to move.
+    """
+    folder = tmp_path_factory.mktemp("examples")
+    specs = []
+    for name in ("web", "base"):
+        options = {"docker": {"repository": f"goldsmith-test/{name}-{uuid.uuid4().hex[:8]}"}}
+        specs.append(folder / f"{name}.yml")
+        specs[-1].write_text(json.dumps({"extends": str(EXAMPLES / f"{name}.yml"), "targets": options}))
+    cli = Cli(folder / "home", "examples")
+    results = cli.builds(*specs, "--jobs", 2)
     yield {result["label"]: result | {"manifest": cli.record(result["build"])} for result in results}
     for result in results:
         docker_client.images.remove(result["artifact"]["id"], force=True)
