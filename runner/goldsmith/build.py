@@ -71,8 +71,7 @@ def planned(build: Build, version: str, registry: Registry, require_parent: bool
     Raises:
         InputError: A role does not exist, or there is no image yet of the spec named by ``from``.
     """
-    directory = build.loaded.directory
-    search = roles.SearchPath.of(directory)
+    search = _search(build.loaded)
     return plan(
         build,
         version,
@@ -80,6 +79,10 @@ def planned(build: Build, version: str, registry: Registry, require_parent: bool
         find=lambda name: roles.find(name, search),
         nearest=lambda name: roles.nearest(name, search),
     )
+
+
+def _search(loaded: LoadedSpec) -> roles.SearchPath:
+    return roles.SearchPath.of(loaded.directory, *(file.absolute().parent for file in loaded.files))
 
 
 def tools() -> dict[str, str]:
@@ -218,6 +221,7 @@ class BuildRun:
                 variables=self._variables(attempt, private),
                 log=attempt.directory / LOG,
                 verbosity=self.options.verbosity,
+                environment={"ANSIBLE_COLLECTIONS_PATH": ":".join(map(str, _search(attempt.build.loaded).collections))},
             )
             outcome = run(
                 job,

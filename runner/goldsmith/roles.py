@@ -33,14 +33,22 @@ class Role:
 
 @dataclass(frozen=True)
 class SearchPath:
-    """Directories in which Ansible looks for roles and for collections, the first wins."""
+    """Directories in which Ansible looks for roles and for collections, the first wins.
+
+    It looks for collections also where Python looks for modules.
+    """
 
     roles: tuple[Path, ...]
     collections: tuple[Path, ...]
 
     @classmethod
-    def of(cls, directory: Path, environ: Mapping[str, str] = os.environ) -> SearchPath:
-        """Return what holds for a spec in ``directory``: its own ``roles``, then the environment's or ansible.cfg's.
+    def of(cls, directory: Path, *parents: Path, environ: Mapping[str, str] = os.environ) -> SearchPath:
+        """Return what holds for a spec: what lies beside it, then the environment's or ansible.cfg's.
+
+        Args:
+            directory: Folder of the spec.
+            parents: Folders of the specs that it extends: their layers name what lies beside them.
+            environ: Environment variables.
 
         Source: Ansible documentation, "Ansible Configuration Settings", DEFAULT_ROLES_PATH and COLLECTIONS_PATHS.
         """
@@ -49,13 +57,10 @@ class SearchPath:
         collections = (
             environ.get("ANSIBLE_COLLECTIONS_PATH") or config.get("collections_path") or _DEFAULT_COLLECTIONS_PATH
         )
+        beside = list(dict.fromkeys((directory, *parents)))
         return cls(
-            roles=(directory / "roles", *_split(roles)),
-            collections=(
-                directory / "collections",
-                *_split(collections),
-                *(Path(entry) for entry in sys.path if entry),
-            ),
+            roles=(*(folder / "roles" for folder in beside), *_split(roles)),
+            collections=(*(folder / "collections" for folder in beside), *_split(collections)),
         )
 
 
@@ -71,7 +76,7 @@ def find(name: str, search: SearchPath) -> Role | None:
         return Role(path.name, path, collection=False) if _is_role(path) else None
     if _FQCN.match(name):
         namespace, collection, role = name.split(".", 2)
-        for root in search.collections:
+        for root in _roots(search):
             path = root / "ansible_collections" / namespace / collection / "roles" / role.replace(".", "/")
             if _is_role(path):
                 return Role(name, path, collection=True)
@@ -89,12 +94,17 @@ def nearest(name: str, search: SearchPath) -> str | None:
 def _names(search: SearchPath) -> Iterator[str]:
     for root in search.roles:
         yield from (path.name for path in _directories(root))
-    for root in search.collections:
+    for root in _roots(search):
         for namespace in _directories(root / "ansible_collections"):
             for collection in _directories(namespace):
                 yield from (
                     f"{namespace.name}.{collection.name}.{role.name}" for role in _directories(collection / "roles")
                 )
+
+
+def _roots(search: SearchPath) -> Iterator[Path]:
+    yield from search.collections
+    yield from (Path(entry) for entry in sys.path if entry)
 
 
 def _directories(path: Path) -> Iterator[Path]:

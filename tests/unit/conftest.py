@@ -71,6 +71,6 @@ def web_build(spec_directory: Path) -> Build:
 
 @pytest.fixture
 def web_plan(web_build: Build) -> Plan:
-    search = SearchPath.of(web_build.loaded.directory, {})
+    search = SearchPath.of(web_build.loaded.directory, environ={})
     parent = Parent(identity="sha256:abc", reference="base:1", artifact=1)
     return plan(web_build, "7", parent, lambda name: find(name, search), lambda name: nearest(name, search))

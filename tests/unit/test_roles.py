@@ -21,7 +21,7 @@ def tree(tmp_path: Path) -> Path:
 
 def search(tree: Path, **environ: str) -> SearchPath:
     defaults = {"ANSIBLE_ROLES_PATH": f"{tree}/shared/roles", "ANSIBLE_COLLECTIONS_PATH": f"{tree}/c"}
-    return SearchPath.of(tree / "spec", defaults | environ)
+    return SearchPath.of(tree / "spec", environ=defaults | environ)
 
 
 def test_a_role_beside_the_spec_wins_over_the_roles_path(tree: Path) -> None:
@@ -56,14 +56,21 @@ def test_the_nearest_name_is_offered(tree: Path, wrong: str, right: str | None) 
 
 def test_ansible_cfg_beside_the_spec_is_heeded_with_paths_relative_to_it(tree: Path) -> None:
     (tree / "spec/ansible.cfg").write_text("[defaults]\nroles_path = ../shared/roles\n")
-    role = find("redis", SearchPath.of(tree / "spec", {}))
+    role = find("redis", SearchPath.of(tree / "spec", environ={}))
     assert role and role.path.resolve() == (tree / "shared/roles/redis").resolve()
+
+
+def test_roles_beside_a_spec_that_is_extended_are_found_after_its_own(tree: Path) -> None:
+    path = SearchPath.of(tree / "spec", tree / "shared", environ={})
+    redis, nginx = find("redis", path), find("nginx", path)
+    assert redis and redis.path == tree / "shared/roles/redis"
+    assert nginx and nginx.path == tree / "spec/roles/nginx"
 
 
 def test_a_broken_ansible_cfg_is_passed_over(tree: Path) -> None:
     (tree / "spec/ansible.cfg").write_text("not a setting\n")
-    assert find("nginx", SearchPath.of(tree / "spec", {}))
+    assert find("nginx", SearchPath.of(tree / "spec", environ={}))
 
 
 def test_the_projects_own_roles_are_found_where_python_finds_modules() -> None:
-    assert find("goldsmith.images.os_patching", SearchPath.of(Path("/"), {}))
+    assert find("goldsmith.images.os_patching", SearchPath.of(Path("/"), environ={}))
