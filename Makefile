@@ -26,7 +26,8 @@ build: setup ## build examples/base.yml, or another one: make build spec=web.yml
 check: python style types unit ## quick: lint, types and unit tests; needs no Docker engine
 
 test: setup lint sanity ## everything, as CI does: lint, sanity and all tests, against a real Docker engine
-	pytest -n 2 --dist loadscope --require-docker
+	@# A file's tests stay on one worker, and the long ones (e2e, modules) come first, so that both workers end together.
+	pytest -n 2 --dist loadscope --no-loadscope-reorder --require-docker
 
 lint: style types ansible-lint ## ruff, shellcheck, mypy and ansible-lint
 
