@@ -14,7 +14,7 @@ import pytest
 
 from ansible_collections.goldsmith.images.plugins.module_utils import _capture
 from ansible_collections.goldsmith.images.plugins.module_utils._archive import image_archive, read_layers
-from ansible_collections.goldsmith.images.plugins.module_utils._docker import Fault
+from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 from ansible_collections.goldsmith.images.plugins.module_utils._image_config import Identity
 
 from ..conftest import run_image

@@ -16,7 +16,8 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Iterable
 
-from ansible_collections.goldsmith.images.plugins.module_utils._docker import UTC, Fault
+from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
+from ansible_collections.goldsmith.images.plugins.module_utils._time import UTC
 
 with suppress(ImportError):  # `_docker.run` tells the user: they come with the Docker SDK
     from requests import Session

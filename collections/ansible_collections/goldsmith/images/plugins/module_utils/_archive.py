@@ -19,7 +19,7 @@ import zlib
 from contextlib import ExitStack, contextmanager, suppress
 from typing import IO, Any, Collection, Iterable, Iterator, Mapping, Optional, Sequence, cast
 
-from ansible_collections.goldsmith.images.plugins.module_utils._docker import Fault
+from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 
 CHUNK = 1 << 20
 _IN_MEMORY = 32 << 20

@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from ansible_collections.goldsmith.images.plugins.module_utils._apt_archive import Index
-from ansible_collections.goldsmith.images.plugins.module_utils._docker import LABEL_ROLE, LABEL_SOURCE, UTC
+from ansible_collections.goldsmith.images.plugins.module_utils._docker import LABEL_ROLE, LABEL_SOURCE
+from ansible_collections.goldsmith.images.plugins.module_utils._time import UTC, stamp
 
 SCHEMA = 1
 """Part of the cache key: raise it whenever the same options shall give another image."""
@@ -95,7 +96,7 @@ class Recipe:
     @property
     def created(self) -> str:
         """The time of creation, RFC 3339."""
-        return datetime.fromtimestamp(self.epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return stamp(datetime.fromtimestamp(self.epoch, UTC))
 
     def document(self, layer: str) -> bytes:
         """Return the image document of a base with this layer (its tar's ``sha256:…``)."""

@@ -24,7 +24,7 @@ from ansible_collections.goldsmith.images.plugins.module_utils._bootstrap_script
     STATE,
 )
 from ansible_collections.goldsmith.images.plugins.module_utils._container import Outcome, execute
-from ansible_collections.goldsmith.images.plugins.module_utils._docker import Fault
+from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 
 ENVIRONMENT = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C", "DPKG_FORCE": "unsafe-io"}
 

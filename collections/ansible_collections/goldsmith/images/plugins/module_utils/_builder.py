@@ -18,9 +18,9 @@ from ansible_collections.goldsmith.images.plugins.module_utils._docker import (
     LABEL_EXPIRES,
     LABEL_NAME,
     LABEL_ROLE,
-    UTC,
-    Fault,
 )
+from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
+from ansible_collections.goldsmith.images.plugins.module_utils._time import UTC, stamp
 
 with suppress(ImportError):  # `_docker.run` tells the user
     from docker.errors import APIError, DockerException, ImageNotFound, NotFound
@@ -102,7 +102,7 @@ class Wanted:
 
     def labels(self, now: datetime) -> dict[str, str]:
         """Return the labels by which it is known, and by which a sweep finds it."""
-        expires = (now + timedelta(seconds=self.expires_in)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        expires = stamp(now + timedelta(seconds=self.expires_in))
         return {
             LABEL_BUILD: self.build_id,
             LABEL_NAME: self.image_name,

@@ -28,11 +28,10 @@ from ansible_collections.goldsmith.images.plugins.module_utils._docker import (
     LABEL_EXPIRES,
     LABEL_NAME,
     LABEL_ROLE,
-    Fault,
 )
+from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 from ansible_collections.goldsmith.images.plugins.module_utils._image_config import (
     OCI,
-    UTC,
     Identity,
     complete_history,
     configuration,
@@ -41,6 +40,7 @@ from ansible_collections.goldsmith.images.plugins.module_utils._image_config imp
     history_from_listing,
 )
 from ansible_collections.goldsmith.images.plugins.module_utils._layers import merge
+from ansible_collections.goldsmith.images.plugins.module_utils._time import UTC, stamp
 
 with suppress(ImportError):  # _docker.run tells the user
     from docker.errors import APIError, DockerException, NotFound
@@ -151,7 +151,7 @@ class Capture:
             LABEL_BUILD: identity.build_id,
             LABEL_NAME: identity.name,
             LABEL_ROLE: "temporary",
-            LABEL_EXPIRES: (datetime.now(UTC) + _TEMPORARY_LIFETIME).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            LABEL_EXPIRES: stamp(datetime.now(UTC) + _TEMPORARY_LIFETIME),
         }
         try:
             image = self._api.commit(self._container["Id"], pause=self._request.pause, conf={"Labels": marks})["Id"]

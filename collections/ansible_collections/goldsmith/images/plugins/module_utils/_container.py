@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Iterator, Mapping, cast
 
-from ansible_collections.goldsmith.images.plugins.module_utils._docker import Fault
+from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 
 with suppress(ImportError):  # `_docker.run` tells the user
     from docker.errors import APIError, NotFound

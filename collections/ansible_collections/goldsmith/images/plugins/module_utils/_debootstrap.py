@@ -17,7 +17,7 @@ from ansible_collections.goldsmith.images.plugins.module_utils._apt_archive impo
 )
 from ansible_collections.goldsmith.images.plugins.module_utils._base_recipe import Options, Recipe
 from ansible_collections.goldsmith.images.plugins.module_utils._container import last_lines
-from ansible_collections.goldsmith.images.plugins.module_utils._docker import Fault
+from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 
 
 def recipe(options: Options, epoch: str | None, timeout: float) -> tuple[Recipe, list[str]]:

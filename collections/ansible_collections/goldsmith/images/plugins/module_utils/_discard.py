@@ -8,7 +8,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any, Collection, Mapping
 
-from ansible_collections.goldsmith.images.plugins.module_utils._docker import LABEL_BUILD, LABEL_ROLE, Fault
+from ansible_collections.goldsmith.images.plugins.module_utils._docker import LABEL_BUILD, LABEL_ROLE
+from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 
 with suppress(ImportError):  # _docker.run tells the user
     from docker.errors import APIError, NotFound

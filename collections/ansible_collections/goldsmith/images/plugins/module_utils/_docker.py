@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import traceback
-from datetime import timezone
 from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 
 try:
     import docker
@@ -19,8 +20,6 @@ except ImportError:
     DOCKER_IMPORT_ERROR: str | None = traceback.format_exc()
 else:
     DOCKER_IMPORT_ERROR = None
-
-UTC = timezone.utc  # noqa: UP017 Python 3.9 has no datetime.UTC
 
 LABEL_BUILD = "io.goldsmith.build"
 LABEL_NAME = "io.goldsmith.name"
@@ -33,10 +32,6 @@ DOCKER_OPTIONS: dict[str, Any] = {
     "timeout": {"type": "int", "default": 120},
 }
 """Options that every Docker module takes."""
-
-
-class Fault(Exception):
-    """Something a module tells its user: what happened, to what, and what to do now."""
 
 
 def run(module: AnsibleModule, work: Callable[[Any, AnsibleModule], dict[str, Any]]) -> None:

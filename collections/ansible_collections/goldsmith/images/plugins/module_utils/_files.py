@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Callable, cast
 
 from ansible_collections.goldsmith.images.plugins.module_utils._archive import Writer
-from ansible_collections.goldsmith.images.plugins.module_utils._docker import Fault
+from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 
 _COMPRESSED = (".gz", ".tgz")
 _MODE = 0o644

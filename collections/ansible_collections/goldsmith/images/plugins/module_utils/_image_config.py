@@ -14,12 +14,12 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any, Iterable, Mapping, Optional
 
-from ansible_collections.goldsmith.images.plugins.module_utils._docker import LABEL_BUILD, LABEL_NAME, LABEL_ROLE, Fault
-
-UTC = timezone.utc  # noqa: UP017 Python 3.9 has no datetime.UTC
+from ansible_collections.goldsmith.images.plugins.module_utils._docker import LABEL_BUILD, LABEL_NAME, LABEL_ROLE
+from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
+from ansible_collections.goldsmith.images.plugins.module_utils._time import UTC
 
 OURS = "io.goldsmith."
 OCI = "org.opencontainers.image."

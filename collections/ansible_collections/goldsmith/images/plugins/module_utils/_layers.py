@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import IO, Iterator, Optional, Sequence, cast
 
 from ansible_collections.goldsmith.images.plugins.module_utils._archive import Writer, portable
-from ansible_collections.goldsmith.images.plugins.module_utils._docker import Fault
+from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 
 _WHITEOUT = ".wh."
 _META = ".wh..wh."

@@ -19,7 +19,7 @@ from typing import IO, Iterator, NamedTuple
 
 from ansible_collections.goldsmith.images.plugins.module_utils._base_recipe import Options, Recipe
 from ansible_collections.goldsmith.images.plugins.module_utils._container import last_lines
-from ansible_collections.goldsmith.images.plugins.module_utils._docker import Fault
+from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 from ansible_collections.goldsmith.images.plugins.module_utils._locks import Lock
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")

@@ -9,7 +9,7 @@ import re
 from typing import Any, Iterator
 
 from ansible_collections.goldsmith.images.plugins.module_utils._container import execute, read_files
-from ansible_collections.goldsmith.images.plugins.module_utils._docker import Fault
+from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 
 Entry = dict[str, str]
 

@@ -9,7 +9,7 @@ import re
 from contextlib import suppress
 from typing import Any, Iterable, Mapping, Sequence
 
-from ansible_collections.goldsmith.images.plugins.module_utils._docker import Fault
+from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 
 with suppress(ImportError):  # _docker.run tells the user
     from docker.errors import APIError

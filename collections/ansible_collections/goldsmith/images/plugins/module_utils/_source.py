@@ -11,7 +11,8 @@ from typing import Any, Mapping, NamedTuple, cast
 
 from ansible_collections.goldsmith.images.plugins.module_utils._archive import image_archive
 from ansible_collections.goldsmith.images.plugins.module_utils._base_recipe import Recipe
-from ansible_collections.goldsmith.images.plugins.module_utils._docker import LABEL_SOURCE, Fault
+from ansible_collections.goldsmith.images.plugins.module_utils._docker import LABEL_SOURCE
+from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 from ansible_collections.goldsmith.images.plugins.module_utils._locks import Lock
 from ansible_collections.goldsmith.images.plugins.module_utils._mmdebstrap import built, cache_folder
 

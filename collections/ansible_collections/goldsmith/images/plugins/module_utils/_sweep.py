@@ -11,12 +11,8 @@ from datetime import datetime
 from typing import Any, Collection, Mapping
 
 from ansible_collections.goldsmith.images.plugins.module_utils._builder import remove_container
-from ansible_collections.goldsmith.images.plugins.module_utils._docker import (
-    LABEL_BUILD,
-    LABEL_EXPIRES,
-    LABEL_ROLE,
-    UTC,
-)
+from ansible_collections.goldsmith.images.plugins.module_utils._docker import LABEL_BUILD, LABEL_EXPIRES, LABEL_ROLE
+from ansible_collections.goldsmith.images.plugins.module_utils._time import moment
 
 with suppress(ImportError):  # `_docker.run` tells the user
     from docker.errors import APIError, ImageNotFound
@@ -81,16 +77,8 @@ def _leftover(kind: str, item: Mapping[str, Any], name: str, reason: str) -> Lef
 def _reason(labels: Mapping[str, str], build_ids: Collection[str], expired: bool, now: datetime) -> str:
     if labels[LABEL_BUILD] in build_ids:
         return "its build is to be swept"
-    expires = _time(labels.get(LABEL_EXPIRES, ""))
+    expires = moment(labels.get(LABEL_EXPIRES, ""))
     return "it has expired" if expired and expires is not None and expires <= now else ""
-
-
-def _time(text: str) -> datetime | None:
-    try:
-        time = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
-        return None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def remove(client: Any, leftover: Leftover) -> None:

@@ -249,11 +249,11 @@ from ansible_collections.goldsmith.images.plugins.module_utils._discard import d
 from ansible_collections.goldsmith.images.plugins.module_utils._docker import DOCKER_OPTIONS, patient, run
 from ansible_collections.goldsmith.images.plugins.module_utils._image_config import (
     OCI_KEYS,
-    UTC,
     Identity,
     essential,
     timestamp,
 )
+from ansible_collections.goldsmith.images.plugins.module_utils._time import UTC
 
 TEXT = {"type": "str"}
 TEXTS = {"type": "list", "elements": "str"}

@@ -92,12 +92,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.goldsmith.images.plugins.module_utils._archive import CHUNK, read_layers, whole
 from ansible_collections.goldsmith.images.plugins.module_utils._capture import inspect_image, layers_of
-from ansible_collections.goldsmith.images.plugins.module_utils._docker import (
-    DOCKER_OPTIONS,
-    Fault,
-    patient,
-    run,
-)
+from ansible_collections.goldsmith.images.plugins.module_utils._docker import DOCKER_OPTIONS, patient, run
+from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 from ansible_collections.goldsmith.images.plugins.module_utils._files import write_whole
 from ansible_collections.goldsmith.images.plugins.module_utils._layers import merge
 

@@ -83,7 +83,8 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.goldsmith.images.plugins.module_utils._container import find
-from ansible_collections.goldsmith.images.plugins.module_utils._docker import DOCKER_OPTIONS, Fault, run
+from ansible_collections.goldsmith.images.plugins.module_utils._docker import DOCKER_OPTIONS, run
+from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 from ansible_collections.goldsmith.images.plugins.module_utils._packages import packages
 
 

@@ -107,8 +107,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.goldsmith.images.plugins.module_utils._docker import DOCKER_OPTIONS, UTC, run
+from ansible_collections.goldsmith.images.plugins.module_utils._docker import DOCKER_OPTIONS, run
 from ansible_collections.goldsmith.images.plugins.module_utils._sweep import Leftover, leftovers, sweep
+from ansible_collections.goldsmith.images.plugins.module_utils._time import UTC
 
 
 def work(client: Any, module: AnsibleModule) -> dict[str, Any]:

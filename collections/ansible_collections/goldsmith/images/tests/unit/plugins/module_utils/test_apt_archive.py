@@ -11,7 +11,7 @@ from ansible_collections.goldsmith.images.plugins.module_utils._apt_archive impo
     archives,
     sources_from_mirrors,
 )
-from ansible_collections.goldsmith.images.plugins.module_utils._docker import Fault
+from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 
 
 def lines(mirrors: list[str], suite: str = "bookworm", components: tuple[str, ...] = ("main",)) -> list[str]:

@@ -19,7 +19,7 @@ from ansible_collections.goldsmith.images.plugins.module_utils._archive import (
     read_layers,
     whole,
 )
-from ansible_collections.goldsmith.images.plugins.module_utils._docker import Fault
+from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 
 
 def tar(*members: tuple[str, bytes]) -> bytes:

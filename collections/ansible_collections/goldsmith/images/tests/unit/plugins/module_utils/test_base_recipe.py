@@ -13,8 +13,8 @@ import pytest
 
 from ansible_collections.goldsmith.images.plugins.module_utils._apt_archive import Index
 from ansible_collections.goldsmith.images.plugins.module_utils._base_recipe import Options, Recipe
-from ansible_collections.goldsmith.images.plugins.module_utils._docker import UTC
 from ansible_collections.goldsmith.images.plugins.module_utils._mmdebstrap import explanation
+from ansible_collections.goldsmith.images.plugins.module_utils._time import UTC
 
 OPTIONS = Options("bookworm", None, ["main"], ["less"], "minbase", None)
 INDEX = Index("http://a.example/debian/dists/bookworm/InRelease", "ab" * 32, datetime(2026, 11, 20, tzinfo=UTC))

@@ -11,7 +11,8 @@ import pytest
 
 from ansible_collections.goldsmith.images.plugins.module_utils._bootstrap import Bootstrap
 from ansible_collections.goldsmith.images.plugins.module_utils._builder import Wanted, matches
-from ansible_collections.goldsmith.images.plugins.module_utils._docker import UTC, Fault
+from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
+from ansible_collections.goldsmith.images.plugins.module_utils._time import UTC
 
 NOW = datetime(2026, 11, 22, 7, tzinfo=UTC)
 

@@ -14,7 +14,7 @@ from typing import IO
 
 import pytest
 
-from ansible_collections.goldsmith.images.plugins.module_utils._docker import Fault
+from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 from ansible_collections.goldsmith.images.plugins.module_utils._files import write_whole
 
 

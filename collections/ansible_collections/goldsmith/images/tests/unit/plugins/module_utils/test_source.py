@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.goldsmith.images.plugins.module_utils._docker import Fault
+from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 from ansible_collections.goldsmith.images.plugins.module_utils._source import (
     describe,
     fits,
