@@ -5,17 +5,22 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any, Iterator
+from typing import Any
 
 from ansible_collections.goldsmith.images.plugins.module_utils._container import execute, read_files
 from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
-
-Entry = dict[str, str]
-
-_RPM_FORMAT = "%{NAME}|%|EPOCH?{%{EPOCH}:}:{}|%{VERSION}-%{RELEASE}|%{ARCH}|%{SOURCERPM}\\n"
-_RPM_DATABASES = ("/var/lib/rpm", "/usr/lib/sysimage/rpm")
-_SOURCE_RPM = re.compile(r"^(?P<name>.+)-(?P<version>[^-]+-[^-]+)\.(?:no)?src\.rpm$")
+from ansible_collections.goldsmith.images.plugins.module_utils._package_lists import (
+    APK_INSTALLED,
+    DPKG_PARTS,
+    DPKG_STATUS,
+    RPM_DATABASES,
+    RPM_QUERY,
+    Entry,
+    apks,
+    debs,
+    in_order,
+    rpms,
+)
 
 
 def packages(client: Any, container: str) -> list[Entry]:
@@ -27,78 +32,20 @@ def packages(client: Any, container: str) -> list[Entry]:
         Fault: There is an rpm database, and rpm cannot read it.
     """
     found: list[Entry] = []
-    for _name, text in read_files(client, container, "/var/lib/dpkg/status"):
+    for _name, text in read_files(client, container, DPKG_STATUS):
         found.extend(debs(text))
-    # Images without a package manager ("distroless") have a file a package.
-    for name, text in read_files(client, container, "/var/lib/dpkg/status.d"):
+    for name, text in read_files(client, container, DPKG_PARTS):
         if not name.endswith(".md5sums"):
             found.extend(debs(text, needs_status=False))
-    for _name, text in read_files(client, container, "/lib/apk/db/installed"):
+    for _name, text in read_files(client, container, APK_INSTALLED):
         found.extend(apks(text))
-    if any(_there(client, container, path) for path in _RPM_DATABASES):
-        outcome = execute(client, container, f"rpm -qa --qf '{_RPM_FORMAT}'")
+    if any(_there(client, container, path) for path in RPM_DATABASES):
+        outcome = execute(client, container, f"rpm -qa --qf '{RPM_QUERY}'")
         if outcome.status not in (0, 127):
             raise Fault(f"rpm cannot list the packages in the container {container}: {outcome.tail()}")
         found.extend(rpms(outcome.stdout) if outcome.status == 0 else [])
-    return sorted(found, key=lambda entry: (entry["name"], entry["arch"], entry["version"]))
+    return in_order(found)
 
 
 def _there(client: Any, container: str, path: str) -> bool:
     return any(True for _file in read_files(client, container, path))
-
-
-def _paragraphs(text: str, separator: str) -> Iterator[dict[str, str]]:
-    for paragraph in text.split("\n\n"):
-        # Lines that begin with a space go on with a field that is of no interest here.
-        lines = (line.split(separator, 1) for line in paragraph.splitlines() if not line.startswith((" ", "\t")))
-        fields = {parts[0]: parts[1].strip() for parts in lines if len(parts) == 2}
-        if fields:
-            yield fields
-
-
-def debs(text: str, needs_status: bool = True) -> Iterator[Entry]:
-    """Read dpkg's status file (deb-control(5)); only packages that are installed."""
-    for fields in _paragraphs(text, ":"):
-        if needs_status and not fields.get("Status", "").endswith(" installed"):
-            continue
-        name, version = fields["Package"], fields["Version"]
-        source, _space, source_version = fields.get("Source", name).partition(" ")
-        yield {
-            "name": name,
-            "version": version,
-            "arch": fields.get("Architecture", ""),
-            "source": source,
-            "source_version": source_version.strip("()") or version,
-            "type": "deb",
-        }
-
-
-def apks(text: str) -> Iterator[Entry]:
-    """Read apk's database (https://wiki.alpinelinux.org/wiki/Apk_spec)."""
-    for fields in _paragraphs(text, ":"):
-        name, version = fields["P"], fields["V"]
-        yield {
-            "name": name,
-            "version": version,
-            "arch": fields.get("A", ""),
-            "source": fields.get("o", name),
-            "source_version": version,
-            "type": "apk",
-        }
-
-
-def rpms(text: str) -> Iterator[Entry]:
-    """Read rpm's answer; keys that were imported look like packages and are left out."""
-    for line in text.splitlines():
-        name, epoch, version, arch, source = (line.split("|") + [""] * 5)[:5]
-        if name == "gpg-pubkey" or not version:
-            continue
-        match = _SOURCE_RPM.match(source)
-        yield {
-            "name": name,
-            "version": epoch + version,
-            "arch": arch,
-            "source": match["name"] if match else name,
-            "source_version": epoch + match["version"] if match else epoch + version,
-            "type": "rpm",
-        }

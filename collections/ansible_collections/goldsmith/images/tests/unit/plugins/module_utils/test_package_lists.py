@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.goldsmith.images.plugins.module_utils._packages import apks, debs, rpms
+from ansible_collections.goldsmith.images.plugins.module_utils._package_lists import apks, debs, rpms
 
 
 def test_debian_s_sources_are_known_with_their_own_versions() -> None:
