@@ -1,0 +1,282 @@
+# Copyright (c) 2026 Goldsmith contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What builds have left in an account, found by its tags alone, in any number of regions at once, and removed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, TypeVar
+
+from ansible_collections.goldsmith.images.plugins.module_utils._aws import (
+    TAG_BUILD,
+    TAG_EXPIRES,
+    TAG_ROLE,
+    TAG_STATE,
+    Aws,
+    AwsFault,
+    call,
+)
+from ansible_collections.goldsmith.images.plugins.module_utils._ec2_delete import (
+    chunks,
+    describe_instances,
+    live_spot_requests,
+    remove_in_region,
+)
+from ansible_collections.goldsmith.images.plugins.module_utils._ec2_ledger import (
+    EC2_KINDS,
+    IAM_KINDS,
+    KINDS,
+    Leftover,
+    in_order,
+    leftover,
+    resources,
+)
+from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
+from ansible_collections.goldsmith.images.plugins.module_utils._iam_leftovers import iam_resources, remove_iam
+
+__all__ = ["EC2_KINDS", "IAM_KINDS", "KINDS", "Leftover", "Refusal", "find", "inspect", "remove", "search"]
+
+THREADS = 8
+"""Regions that are worked in at once."""
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Somewhere that could not be searched.
+
+    Attributes:
+        where: The region, or ``iam``.
+        reason: Why, and what to do about it.
+    """
+
+    where: str
+    reason: str
+
+    def as_dict(self) -> dict[str, str]:
+        """Return it as a module returns it."""
+        return {"where": self.where, "reason": self.reason}
+
+
+@call("look for what builds have left")
+def _tags(client: Any, **filters: Collection[str]) -> list[dict[str, str]]:
+    wanted = [{"Name": name.replace("_", "-"), "Values": list(values)} for name, values in filters.items()]
+    pages = client.get_paginator("describe_tags").paginate(Filters=wanted, PaginationConfig={"PageSize": 1000})
+    return [row for page in pages for row in page["Tags"]]
+
+
+def find(
+    aws: Aws,
+    regions: Sequence[str],
+    build_ids: Collection[str],
+    expired: bool,
+    now: datetime,
+    *,
+    kinds: Collection[str] | None = None,
+    role: str | None = None,
+    known: Sequence[Leftover] = (),
+) -> list[Leftover]:
+    """Return what is to go, in the order in which it can be removed.
+
+    Costs one call a region (DescribeTags), and some to IAM unless ``kinds`` leave its out. It tells what tags tell: an
+    instance's tags outlive it, so that the instance may be over already (see `inspect`), and names and times of
+    expiry are told only for ``expired``.
+
+    Args:
+        aws: The account.
+        regions: Regions to look in.
+        build_ids: Builds of which everything temporary goes.
+        expired: Also everything, of any build, whose time has come.
+        now: The present time.
+        kinds: Kinds to look for, of `KINDS`; by default all. `EC2_KINDS` leaves IAM alone.
+        role: Only what is for this: ``builder`` or ``verify``.
+        known: What is known to be there, whether or not it is found: tags are listed some moments late.
+
+    Raises:
+        Fault: A region, or IAM, refuses.
+    """
+    found, refused = search(aws, regions, build_ids, expired, now, kinds=kinds, role=role, known=known)
+    if refused:
+        raise Fault(refused[0].reason)
+    return found
+
+
+def search(
+    aws: Aws,
+    regions: Sequence[str],
+    build_ids: Collection[str],
+    expired: bool,
+    now: datetime,
+    *,
+    kinds: Collection[str] | None = None,
+    role: str | None = None,
+    known: Sequence[Leftover] = (),
+) -> tuple[list[Leftover], list[Refusal]]:
+    """Return what is to go, as `find` does, and where it could not be looked for."""
+    kinds = KINDS if kinds is None else kinds
+    found: list[Leftover] = list(known)
+    refused: list[Refusal] = []
+    jobs: dict[str, Callable[[], list[Leftover]]] = {}
+    if build_ids or expired:
+        if not set(EC2_KINDS).isdisjoint(kinds):
+            for region in regions:
+                jobs[region] = _search_region(aws.client(region=region), region, build_ids, expired, now, role=role)
+        # What is in IAM is the builder's; an instance to verify an image has none of its own.
+        if not set(IAM_KINDS).isdisjoint(kinds) and role in (None, "builder"):
+            jobs["iam"] = _search_iam(aws.client("iam"), build_ids, expired, now)
+    for where, answer in _at_once(jobs).items():
+        if isinstance(answer, AwsFault):
+            refused.append(Refusal(where, str(answer)))
+        else:
+            found += [one for one in answer if one.kind in kinds]
+    return in_order(found), refused
+
+
+def inspect(aws: Aws, leftovers: Sequence[Leftover]) -> list[Leftover]:
+    """Return those that are not over yet, with their names and times of expiry.
+
+    Costs a call a region, one more where there are instances, and one where there are spot requests.
+
+    Raises:
+        Fault: A region refuses.
+    """
+    parts = _by_region(leftovers)
+    jobs = {
+        region: _inspection(aws.client(region=region), part) if region else _same(part)
+        for region, part in parts.items()
+    }
+    seen: list[Leftover] = []
+    for answer in _at_once(jobs).values():
+        if isinstance(answer, AwsFault):
+            raise answer
+        seen += answer
+    return in_order(seen)
+
+
+def remove(aws: Aws, leftovers: Sequence[Leftover], timeout: float) -> tuple[list[Leftover], list[Leftover]]:
+    """Remove all of it; go on after what cannot be removed.
+
+    Instances are terminated in one call a region and waited for, as they hold most of the rest. What goes along with
+    its instance costs no call.
+
+    Args:
+        aws: The account.
+        leftovers: What to remove, in any order.
+        timeout: Seconds for instances to be terminated.
+
+    Returns:
+        What was removed, and what was not, with its reason. What had gone before is in neither.
+    """
+    parts = _by_region(leftovers)
+    in_iam = parts.pop("", [])
+    jobs = {region: _removal(aws.client(region=region), part, timeout) for region, part in parts.items()}
+    removed: list[Leftover] = []
+    failed: list[Leftover] = []
+    for region, answer in _at_once(jobs).items():
+        if isinstance(answer, AwsFault):
+            failed += [replace(one, reason=str(answer)) for one in parts[region]]
+        else:
+            removed += answer[0]
+            failed += answer[1]
+    if in_iam:
+        gone, kept = remove_iam(aws.client("iam"), in_iam)
+        removed += gone
+        failed += kept
+    return in_order(removed), in_order(failed)
+
+
+def _by_region(leftovers: Iterable[Leftover]) -> dict[str, list[Leftover]]:
+    parts: dict[str, list[Leftover]] = {}
+    for one in in_order(leftovers):
+        parts.setdefault(one.region, []).append(one)
+    return parts
+
+
+def _at_once(jobs: dict[str, Callable[[], Result]]) -> dict[str, Result | AwsFault]:
+    """Do all of it, in threads where it is more than one; return what each returned or what AWS has against it."""
+
+    def attempt(job: Callable[[], Result]) -> Result | AwsFault:
+        try:
+            return job()
+        except AwsFault as fault:
+            return fault
+
+    if len(jobs) < 2:
+        return {name: attempt(job) for name, job in jobs.items()}
+    with ThreadPoolExecutor(THREADS) as pool:
+        return dict(zip(jobs, pool.map(attempt, jobs.values())))
+
+
+# Each of these returns what a thread is to do.
+
+
+def _search_region(
+    client: Any, region: str, build_ids: Collection[str], expired: bool, now: datetime, *, role: str | None
+) -> Callable[[], list[Leftover]]:
+    def search_region() -> list[Leftover]:
+        keys = [TAG_BUILD, TAG_STATE, *([TAG_ROLE] if role else [])]
+        if expired:
+            rows = _tags(client, key=[*keys, TAG_EXPIRES]) or []
+        else:
+            # Only the rows that decide: those of published images may be thousands.
+            values = ["candidate", *([role] if role else [])]
+            rows = []
+            for part in chunks(sorted(build_ids), 190):
+                rows += _tags(client, key=keys, value=[*part, *values]) or []
+        found = (leftover(resource, build_ids, expired, now, role) for resource in resources(rows, region))
+        return [one for one in found if one]
+
+    return search_region
+
+
+def _search_iam(client: Any, build_ids: Collection[str], expired: bool, now: datetime) -> Callable[[], list[Leftover]]:
+    def search_iam() -> list[Leftover]:
+        there = iam_resources(client, None if expired else build_ids)
+        found = (leftover(resource, build_ids, expired, now) for resource in there)
+        return [one for one in found if one]
+
+    return search_iam
+
+
+def _same(part: list[Leftover]) -> Callable[[], list[Leftover]]:
+    return lambda: part
+
+
+def _inspection(client: Any, part: list[Leftover]) -> Callable[[], list[Leftover]]:
+    def inspect_region() -> list[Leftover]:
+        tags: dict[str, dict[str, str]] = {}
+        for ids in chunks([one.id for one in part]):
+            for row in _tags(client, key=["Name", TAG_EXPIRES], resource_id=ids) or ():
+                tags.setdefault(row["ResourceId"], {})[row["Key"]] = row["Value"]
+        live = _live(client, part)
+        return [
+            replace(
+                one,
+                name=tags.get(one.id, {}).get("Name", one.name),
+                expires=tags.get(one.id, {}).get(TAG_EXPIRES, one.expires),
+            )
+            for one in part
+            if one.kind not in ("instance", "spot_request") or one.id in live
+        ]
+
+    return inspect_region
+
+
+def _live(client: Any, part: list[Leftover]) -> set[str]:
+    """Return the ids of instances and spot requests that have not ended."""
+    live: set[str] = set()
+    for ids in chunks([one.id for one in part if one.kind == "instance"]):
+        described = describe_instances(client, ids) or ()
+        live.update(found["InstanceId"] for found in described if found["State"]["Name"] != "terminated")
+    for ids in chunks([one.id for one in part if one.kind == "spot_request"]):
+        live |= live_spot_requests(client, ids) or set()
+    return live
+
+
+def _removal(client: Any, part: list[Leftover], timeout: float) -> Callable[[], tuple[list[Leftover], list[Leftover]]]:
+    return lambda: remove_in_region(client, part, timeout)
