@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import time
 from collections.abc import Collection, Iterator
@@ -59,6 +60,11 @@ def delays(first: float = FIRST_DELAY, longest: float = LONGEST_DELAY) -> Iterat
     while True:
         yield delay * random.uniform(0.9, 1.1)  # noqa: S311  spreads the polls of builds that began together
         delay = min(delay * 1.5, longest)
+
+
+def starting_with(state: State, probe: Callable[[], State]) -> Callable[[], State]:
+    """Return a probe that begins with a state which is known already, from the call that set things going."""
+    return itertools.chain((state,), iter(probe, None)).__next__
 
 
 def wait(waiter: Waiter, probe: Callable[[], State], timeout: float) -> State:
