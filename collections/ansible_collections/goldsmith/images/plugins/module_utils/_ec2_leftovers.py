@@ -38,7 +38,18 @@ from ansible_collections.goldsmith.images.plugins.module_utils._ec2_ledger impor
 from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 from ansible_collections.goldsmith.images.plugins.module_utils._iam_leftovers import iam_resources, remove_iam
 
-__all__ = ["EC2_KINDS", "IAM_KINDS", "KINDS", "Leftover", "Refusal", "find", "inspect", "remove", "search"]
+__all__ = [
+    "EC2_KINDS",
+    "IAM_KINDS",
+    "KINDS",
+    "Leftover",
+    "Refusal",
+    "enabled_regions",
+    "find",
+    "inspect",
+    "remove",
+    "search",
+]
 
 THREADS = 8
 """Regions that are worked in at once."""
@@ -68,6 +79,20 @@ def _tags(client: Any, **filters: Collection[str]) -> list[dict[str, str]]:
     wanted = [{"Name": name.replace("_", "-"), "Values": list(values)} for name, values in filters.items()]
     pages = client.get_paginator("describe_tags").paginate(Filters=wanted, PaginationConfig={"PageSize": 1000})
     return [row for page in pages for row in page["Tags"]]
+
+
+@call("list the regions of the account")
+def _regions(client: Any) -> list[str]:
+    return sorted(region["RegionName"] for region in client.describe_regions()["Regions"])
+
+
+def enabled_regions(aws: Aws) -> list[str]:
+    """Return the regions that are enabled in the account.
+
+    Raises:
+        AwsFault: AWS refuses.
+    """
+    return _regions(aws.client()) or []
 
 
 def find(
