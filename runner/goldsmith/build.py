@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-from goldsmith import home, project, roles
+from goldsmith import home, places, project, roles
 from goldsmith.attempt import CANCELLED, Attempt
 from goldsmith.errors import GoldsmithError, InputError
 from goldsmith.events import Event
@@ -161,6 +161,7 @@ class BuildRun:
         directory = home.build_directory(self.root, build_id)
         attempt = Attempt(build, build_id, recorded.label, directory, datetime.now(UTC))
         with home.held(directory):
+            places.note(places.place_of(build, recorded.label), directory)
             self.registry.start_build(
                 recorded,
                 build_id,
@@ -175,9 +176,8 @@ class BuildRun:
             self.reporter.event(Event("started", build.label, name=build_id))
             done, parent = self._outcome(attempt, secrets, base)
             self.registry.finish_build(build_id, done.result, parent.artifact if parent else None)
-            manifest.write(directory / RESULT, done.result.document())
-            manifest.write(directory / MANIFEST, self._manifest(build, done.result, sorted(secrets)))
-        self.reporter.event(_finished(done))
+            record(directory, build.loaded, done.result)
+        self.reporter.event(finished(done))
         return done
 
     def _outcome(self, attempt: Attempt, secrets: Mapping[str, str], base: Done | None) -> tuple[Done, Parent | None]:
@@ -198,16 +198,6 @@ class BuildRun:
             result = attempt.failed(Failure(message=message))
             self.reporter.event(Event("failure", attempt.build.label, message=message))
         return Done(attempt.build.label, result, attempt.directory, exit_code), parent
-
-    def _manifest(self, build: Build, result: BuildResult, secrets: Sequence[str]) -> dict[str, Any]:
-        loaded = build.loaded
-        return manifest.manifest(
-            result,
-            parameters=loaded.spec.parameters,
-            secrets=secrets,
-            tools=tools(),
-            files=manifest.digests(loaded.files, loaded.directory),
-        )
 
     def _attempt(self, attempt: Attempt, planned_build: Plan, secrets: Mapping[str, str], mask: Mask) -> BuildResult:
         """Run the project of a plan, and clean up after it when it could not do so itself."""
@@ -236,7 +226,7 @@ class BuildRun:
             ended_in_order = written.exists() and not outcome.cancelled
         asked = result.kept and self.options.on_error == "ask"
         if not ended_in_order or (asked and not self._keeps(attempt)):
-            sweep([attempt.build_id], attempt.directory)
+            sweep([attempt.build_id], [places.place_of(attempt.build, attempt.version)], attempt.directory)
             return replace(result, kept=False)
         return result
 
@@ -300,7 +290,25 @@ def _parent(build: Build, registry: Registry, required: bool) -> Parent | None:
     )
 
 
-def _finished(done: Done) -> Event:
+def record(directory: Path, loaded: LoadedSpec, result: BuildResult) -> None:
+    """Write a build's result and its manifest into its directory.
+
+    Raises:
+        EnvironmentFault: They cannot be written.
+    """
+    manifest.write(directory / RESULT, result.document())
+    document = manifest.manifest(
+        result,
+        parameters=loaded.spec.parameters,
+        secrets=sorted(loaded.spec.secrets),
+        tools=tools(),
+        files=manifest.digests(loaded.files, loaded.directory),
+    )
+    manifest.write(directory / MANIFEST, document)
+
+
+def finished(done: Done) -> Event:
+    """Return the event that tells how a build ended."""
     result = done.result
     if result.built and result.artifact:
         seconds = sum(result.phases.values())

@@ -7,6 +7,7 @@ Exit codes: 0 done; 1 a build failed; 2 the user's input is wrong; 3 the environ
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,10 @@ from goldsmith import __version__
 from goldsmith.errors import GoldsmithError, InputError, Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from goldsmith.build import Done
+    from goldsmith.progress import Reporter
     from goldsmith.registry import Registry
     from goldsmith.spec import Build, LoadedSpec
 
@@ -111,7 +116,7 @@ def plan(
 
 
 @main.command()
-@_specs
+@click.argument("specs", nargs=-1, type=_SPEC, metavar="SPEC...")
 @_set
 @_only
 @_target
@@ -125,6 +130,8 @@ def plan(
 )
 @click.option("--debug", is_flag=True, help="Pause between phases and layers; Return goes on.")
 @click.option("-v", "verbosity", count=True, help="Show Ansible's own output; more of it with -vv, -vvv.")
+@click.option("--lab", is_flag=True, help="Build AMIs in the lab on this machine; no AWS account is needed.")
+@click.option("--resume", metavar="BUILD", help="Publish the image of BUILD, whose publication failed or was cut off.")
 @_json
 def build(
     *,
@@ -136,6 +143,8 @@ def build(
     on_error: Any,
     debug: bool,
     verbosity: int,
+    lab: bool,
+    resume: str | None,
     machine: bool,
 ) -> None:
     """Build the images of SPECs and record them."""
@@ -145,18 +154,25 @@ def build(
     from goldsmith.progress import reporter
     from goldsmith.show import done_document, done_text
 
+    if bool(specs) == bool(resume):
+        raise InputError("name SPECs to build, or a build by --resume", "goldsmith build --help tells more.")
     builds = _builds(specs, assignments, only, targets)
     if debug and not sys.stdin.isatty():
         raise InputError("--debug pauses until you press Return, and there is no terminal")
     if debug and jobs > 1:
         raise InputError("--debug pauses one build at a time", "Leave out --jobs.")
     options = Options(jobs=jobs, on_error=on_error, debug=debug, verbosity=max(verbosity - 1, 0))
+    if lab:
+        _use_lab()
     with (
         _registry() as registry,
         interruptible(_say) as cancelled,
         reporter(machine=machine, verbose=verbosity > 0) as shown,
     ):
-        done = BuildRun(home(), registry, shown, options, cancelled.is_set).run(builds)
+        if resume:
+            done = [_resumed(resume, registry, shown, cancelled.is_set)]
+        else:
+            done = BuildRun(home(), registry, shown, options, cancelled.is_set).run(builds)
     for one in done:
         click.echo(json.dumps(done_document(one)) if machine else "\n" + done_text(one))
     if cancelled.is_set():
@@ -266,6 +282,27 @@ def _overrides(assignments: tuple[str, ...]) -> dict[str, str]:
         if not (name and equals):
             raise InputError(f"--set {name}{equals}{value} gives no parameter a value", "Write --set NAME=VALUE.")
     return {name: value for name, _, value in pairs}
+
+
+def _resumed(name: str, registry: Registry, shown: Reporter, cancelled: Callable[[], bool]) -> Done:
+    """Finish a build, where its things were made."""
+    from goldsmith.home import build_directory, home
+    from goldsmith.places import noted
+    from goldsmith.resume import resumable, resume
+
+    record = registry.find_build(name)
+    for place in noted([build_directory(home(), record.id)]):
+        os.environ.update(place.environment())
+    return resume(resumable(record, home()), home(), registry, shown, cancelled)
+
+
+def _use_lab() -> None:
+    """Let everything that follows take the lab for AWS; the lab is started when it does not run."""
+    from goldsmith.home import home
+    from goldsmith.lab import running
+
+    _say("The lab takes the place of AWS.")
+    os.environ.update(running(home() / "lab").environment)
 
 
 def _registry() -> Registry:

@@ -29,6 +29,11 @@ def build_directory(root: Path, build_id: str) -> Path:
     return root / "builds" / build_id
 
 
+def build_directories(root: Path) -> list[Path]:
+    """Return the directories of all builds."""
+    return [path for path in (root / "builds").glob("*") if path.is_dir()]
+
+
 @contextlib.contextmanager
 def held(directory: Path) -> Iterator[None]:
     """Hold the lock of a build's directory, which is made: as long as it is held, the build's runner is alive.
@@ -89,11 +94,15 @@ def private_directory(build_id: str, *, secret: bool) -> Iterator[Path]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
+def private_directories(build_id: str) -> list[Path]:
+    """Return the private directories of a build: those of the run that goes on, or that a killed one left."""
+    parents = (_MEMORY, Path(tempfile.gettempdir()))
+    return [path for parent in parents for path in parent.glob(f"goldsmith-{build_id}-*") if path.is_dir()]
+
+
 def remove_private_directories(build_id: str) -> list[Path]:
     """Remove the private directories that a killed run left, and return them."""
-    found = [
-        path for parent in (_MEMORY, Path(tempfile.gettempdir())) for path in parent.glob(f"goldsmith-{build_id}-*")
-    ]
+    found = private_directories(build_id)
     for path in found:
         shutil.rmtree(path, ignore_errors=True)
     return found

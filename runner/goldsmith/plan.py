@@ -105,7 +105,7 @@ def plan(build: Build, version: str, parent: Parent | None, find: FindRole, near
     return Plan(
         build=build,
         version=version,
-        source=_source(build.source, parent),
+        source=_source(build, parent),
         options=dump(build.options(version)),
         layers=tuple(layers),
         tests=tuple(dump(test) for test in build.tests),
@@ -145,9 +145,11 @@ def _without_empty_defaults(whole: Mapping[str, Any], given: Mapping[str, Any]) 
     }
 
 
-def _source(source: BaseModel, parent: Parent | None) -> dict[str, Any]:
-    """Return the source; one that says ``from`` becomes the image that was found, which no registry is asked for."""
-    data = dump(source)
+def _source(build: Build, parent: Parent | None) -> dict[str, Any]:
+    """Return the source; one that says ``from`` becomes the artifact that was found."""
+    data = dump(build.source)
     if parent is None:
         return data
-    return {key: value for key, value in data.items() if key != "from"} | {"image": parent.identity, "pull": "never"}
+    return {key: value for key, value in data.items() if key != "from"} | dict(
+        build.target.from_artifact(parent.identity)
+    )

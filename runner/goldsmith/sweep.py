@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from goldsmith import home, processes
 from goldsmith.errors import EnvironmentFault, InputError
+from goldsmith.places import Place, noted
 from goldsmith.registry import Registry
 from goldsmith.run import Run, run
 from goldsmith.spec import Mask
@@ -18,17 +19,25 @@ REPORT = "sweep.json"
 LOG = "sweep.log"
 
 
-def sweep(build_ids: Sequence[str], output: Path, *, expired: bool = False, check: bool = False) -> dict[str, Any]:
+def sweep(
+    build_ids: Sequence[str],
+    places: Collection[Place],
+    output: Path,
+    *,
+    expired: bool = False,
+    check: bool = False,
+) -> dict[str, Any]:
     """Remove what builds left behind: their processes and directories on this machine, their machines and images.
 
     Args:
         build_ids: Builds whose things go.
+        places: Where to look for them. A lab that was ended is passed over.
         output: Directory that takes the log and the report.
         expired: Also remove what is past its expiry, of any build.
         check: Only list.
 
     Returns:
-        ``found``, ``removed`` and ``failed``, as the module ``docker_sweep`` returns them.
+        ``found``, ``removed`` and ``failed``, as the modules ``docker_sweep`` and ``ec2_sweep`` return them.
 
     Raises:
         EnvironmentFault: The sweep failed, for instance because no Docker engine answers.
@@ -37,6 +46,9 @@ def sweep(build_ids: Sequence[str], output: Path, *, expired: bool = False, chec
         for build_id in build_ids:
             processes.end(build_id)
             home.remove_private_directories(build_id)
+    there = [place for place in places if place.answers()]
+    if not there:
+        return {"found": [], "removed": [], "failed": []}
     report = output / REPORT
     report.unlink(missing_ok=True)
     with home.private_directory("sweep", secret=False) as private:
@@ -49,6 +61,8 @@ def sweep(build_ids: Sequence[str], output: Path, *, expired: bool = False, chec
                 "goldsmith_build_ids": list(build_ids),
                 "goldsmith_expired": expired,
                 "goldsmith_output": str(output),
+                "goldsmith_sweep_docker": any(place.target != "ec2" for place in there),
+                "goldsmith_sweep_ec2": [place.variables() for place in there if place.target == "ec2"],
             },
             log=output / LOG,
             check=check,
@@ -85,7 +99,9 @@ def sweep_lost(
         )
     output = root / "sweep"
     output.mkdir(parents=True, mode=0o700, exist_ok=True)
-    report = sweep(sorted({*lost, *build_ids}), output, expired=True, check=check)
+    # What is past its expiry may be of any build that ever ran from here, wherever that was.
+    places = noted(home.build_directories(root)) or {Place("docker")}
+    report = sweep(sorted({*lost, *build_ids}), places, output, expired=True, check=check)
     if not check:
         for build_id in lost:
             registry.interrupt(build_id)

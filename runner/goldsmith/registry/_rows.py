@@ -47,6 +47,12 @@ def artifact(session: Session, made: Artifact, result: BuildResult, parent: int 
     )
 
 
+def update(row: models.Artifact, made: Artifact) -> None:
+    """Bring the row of an artifact that was there before in line with what became of it since."""
+    row.identity, row.tags, row.digests = made.id, list(made.tags), made.digests
+    row.published, row.details = made.published, made.details
+
+
 def settle(session: Session, version: models.Version) -> None:
     """Bring a version's state in line with its builds: it is built only when all of them are."""
     session.flush()

@@ -168,7 +168,9 @@ class Registry:
 
         self._database.write(work)
 
-    def finish_build(self, build_id: str, result: BuildResult, parent_artifact: int | None = None) -> BuildRecord:
+    def finish_build(
+        self, build_id: str, result: BuildResult, parent_artifact: int | None = None, *, again: bool = False
+    ) -> BuildRecord:
         """Record how a build ended and what it made.
 
         Args:
@@ -176,6 +178,7 @@ class Registry:
             result: How it ended.
             parent_artifact: Number of the recorded artifact it was built on; by default the newest one that is the
                 result's source.
+            again: The build was resumed after it had failed; what is recorded of its artifact is brought up to date.
 
         Raises:
             GoldsmithError: The build or the parent is not recorded, the build has ended before, or the result is
@@ -186,7 +189,7 @@ class Registry:
 
         def work(session: Session) -> BuildRecord:
             row = _queries.build(session, build_id)
-            if row.state in ("built", "failed"):
+            if row.state == "built" or (row.state == "failed" and not again):
                 raise GoldsmithError(f"build {build_id} is recorded as {row.state} already")
             plain = result.document()
             row.state = result.status
@@ -194,11 +197,14 @@ class Registry:
             row.phases, row.layers = plain["phases"], plain["layers"]
             row.source, row.failure = plain["source"], plain["failure"]
             row.inventory = _inventory.store(session, result.packages)
-            session.add_all(
-                models.TestRow(build_id=build_id, position=position, **test)
-                for position, test in enumerate(plain["tests"], start=1)
-            )
-            if result.artifact is not None:
+            if not row.tests:
+                session.add_all(
+                    models.TestRow(build_id=build_id, position=position, **test)
+                    for position, test in enumerate(plain["tests"], start=1)
+                )
+            if result.artifact is not None and row.artifacts:
+                _rows.update(row.artifacts[0], result.artifact)
+            elif result.artifact is not None:
                 session.add(_rows.artifact(session, result.artifact, result, parent_artifact))
             _rows.settle(session, row.version)
             return _queries.record(session, build_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Any
@@ -26,6 +26,11 @@ class Target:
             dumped models as ``goldsmith_source`` and ``goldsmith_target``.
         require: Called before the first build: raises `EnvironmentFault` when something is missing that every build of
             the target needs, such as an engine or credentials.
+        publish: Fully qualified name of the playbook that publishes an artifact that was made, for ``--resume``; None
+            when nothing of the target could be resumed.
+        from_artifact: Returns the source, in the keys of `source`, that starts from an artifact's identity, for
+            ``from:``.
+        regions: Returns the regions of a cloud in which a build with these options makes things, for sweeping.
     """
 
     name: str
@@ -33,6 +38,9 @@ class Target:
     options: type[BaseModel]
     playbook: str
     require: Callable[[], object] = lambda: None
+    publish: str | None = None
+    from_artifact: Callable[[str], Mapping[str, Any]] = lambda identity: {"id": identity}
+    regions: Callable[[Any], Sequence[str]] = lambda _options: ()
 
 
 def installed() -> dict[str, Target]:

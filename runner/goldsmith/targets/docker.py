@@ -134,5 +134,10 @@ def _require() -> None:
 
 
 target = Target(
-    name="docker", source=DockerSource, options=DockerOptions, playbook="goldsmith.images.docker", require=_require
+    name="docker",
+    source=DockerSource,
+    options=DockerOptions,
+    playbook="goldsmith.images.docker",
+    require=_require,
+    from_artifact=lambda identity: {"image": identity, "pull": "never"},
 )

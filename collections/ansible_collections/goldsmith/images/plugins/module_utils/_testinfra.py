@@ -57,10 +57,15 @@ class Machine(NamedTuple):
     sudo: bool = False
     ssh_config: Optional[str] = None
     ssh_identity_file: Optional[str] = None
+    ssh_args: Optional[str] = None
 
     def backend(self) -> Dict[str, Any]:
         """Return the arguments of ``testinfra.get_host`` beside the connection."""
-        options = {"ssh_config": self.ssh_config, "ssh_identity_file": self.ssh_identity_file}
+        options = {
+            "ssh_config": self.ssh_config,
+            "ssh_identity_file": self.ssh_identity_file,
+            "ssh_extra_args": self.ssh_args,
+        }
         return {"sudo": self.sudo, **{key: value for key, value in options.items() if value}}
 
     def arguments(self) -> List[str]:

@@ -53,6 +53,10 @@ options:
     description:
       - A private key for V(ssh://).
     type: path
+  ssh_args:
+    description:
+      - More arguments of C(ssh) for V(ssh://), such as V(-o ProxyJump=bastion.example.com).
+    type: str
   python:
     description:
       - The Python that has pytest and pytest-testinfra. By default the one that runs the module, so set
@@ -219,6 +223,7 @@ def main() -> None:
             "sudo": {"type": "bool", "default": False},
             "ssh_config": {"type": "path"},
             "ssh_identity_file": {"type": "path"},
+            "ssh_args": {"type": "str"},
             "python": {"type": "path"},
             "timeout": {"type": "int", "default": 600},
         },
