@@ -171,7 +171,7 @@ def remove_in_region(
         if one.kind == "instance":
             continue
         if one.id in along:
-            if ended:
+            if along[one.id] in {gone.id for gone in removed}:
                 removed.append(one)
             else:
                 failed.append(replace(one, reason="the instance that it goes with is not terminated"))
@@ -194,10 +194,10 @@ def _delete(client: Any, one: Leftover) -> bool:
 
 def _remove_instances(
     client: Any, instances: Sequence[Leftover], timeout: float
-) -> tuple[list[Leftover], list[Leftover], set[str]]:
-    """Terminate instances; return those removed, those not, and the ids of what goes along with them."""
+) -> tuple[list[Leftover], list[Leftover], dict[str, str]]:
+    """Terminate instances; return those removed, those not, and the ids of what goes along with which."""
     ending, failed = _terminate_all(client, instances)
-    along: set[str] = set()
+    along: dict[str, str] = {}
     ids = [one.id for one in ending]
     states: dict[str, str] = {}
 
@@ -206,7 +206,7 @@ def _remove_instances(
         for part in chunks(ids):
             for instance in describe_instances(client, part) or ():
                 states[instance["InstanceId"]] = instance["State"]["Name"]
-                along.update(_goes_along(instance))
+                along.update(dict.fromkeys(_goes_along(instance), instance["InstanceId"]))
         left = [state for state in states.values() if state != TERMINATED.goal]
         return State(left[0] if left else TERMINATED.goal)
 
