@@ -20,8 +20,8 @@ setup: ## make this machine ready: .venv, Debian packages, a Docker engine
 python:
 	@scripts/setup.sh python
 
-build: setup ## build examples/base.yml, or another one: make build spec=web.yml
-	@goldsmith build $(spec) --jobs 2
+build: setup ## build the Docker images of examples/base.yml, or of another one: make build spec=web.yml
+	@goldsmith build $(spec) --target docker --jobs 2
 
 check: python style types unit ## quick: lint, types and unit tests; needs no Docker engine
 

@@ -106,4 +106,5 @@ def _build(loaded: LoadedSpec, platform: str, target: str) -> Build:
     if problems or spec is None:  # a file the spec names has gone since it was loaded
         raise InputError(problems=problems)
     source = spec.platforms[platform][target]
-    return Build(loaded, platform, loaded.source.targets[target], source, tuple(spec.layers), tuple(spec.tests))
+    tests = tuple(test for test in spec.tests if not test.targets or target in test.targets)
+    return Build(loaded, platform, loaded.source.targets[target], source, tuple(spec.layers), tests)

@@ -81,6 +81,7 @@ class Test(Model):
     testinfra: str | None = Field(None, description="File or folder of testinfra tests, run before capture.")
     boot: Boot | None = Field(None, description="Tests of a fresh machine from the image.")
     vars: GossVariables = Field({}, description="Variables for goss.")
+    targets: list[str] = Field([], description="Only for builds of these targets; by default for all.")
 
     @model_validator(mode="after")
     def _one_kind(self) -> Test:
@@ -132,6 +133,14 @@ class Spec(Model):
     targets: dict[str, SerializeAsAny[PydanticModel]] = Field(
         description="What the build ends in: options per target.", min_length=1
     )
+
+    @model_validator(mode="after")
+    def _tests_have_targets(self) -> Spec:
+        for test in self.tests:
+            if unknown := [name for name in test.targets if name not in self.targets]:
+                there = ", ".join(self.targets)
+                raise ValueError(f"a test is for the target {unknown[0]}, which is not among: {there}")
+        return self
 
 
 def spec_model(targets: Mapping[str, Target]) -> type[Spec]:

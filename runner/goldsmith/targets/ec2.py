@@ -146,7 +146,7 @@ class Machine(Model):
             raise ValueError("connection: ssm needs ssm: {bucket: …}")
         if self.connection == "ssm" and not (self.instance_profile or self.instance_policy):
             raise ValueError("connection: ssm needs an instance_profile that lets the agent register")
-        if self.instance_profile and self.instance_policy:
+        if self.instance_profile is not None and self.instance_policy is not None:
             raise ValueError("give instance_profile or instance_policy, not both")
         return self
 

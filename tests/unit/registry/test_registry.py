@@ -406,3 +406,24 @@ def _rows(home: Path, table: str) -> int:
 
     with closing(sqlite3.connect(home / "registry.db")) as connection:
         return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+
+
+def test_a_build_that_was_resumed_has_the_same_artifact_now_published(
+    registry: Registry, build: Build, result: Result
+) -> None:
+    image = {"type": "ec2", "id": "ami-1", "tags": ("web-1",)}
+    failure = Failure("publish", "", "Publish the image", "no such region")
+    failed = build("20261122T120000-0000000a", status="failed", artifact=Artifact(**image), failure=failure)
+    published = result("20261122T120000-0000000a", artifact=Artifact(**image, published=True))
+
+    with pytest.raises(GoldsmithError, match="recorded as failed already"):
+        registry.finish_build(failed.id, published)
+    done = registry.finish_build(failed.id, published, again=True)
+
+    assert (done.state, done.failure) == ("built", None)
+    assert [(one.id, one.identity, one.published) for one in done.artifacts] == [
+        (failed.artifacts[0].id, "ami-1", True)
+    ]
+    assert done.tests.total == failed.tests.total
+    with pytest.raises(GoldsmithError, match="recorded as built already"):
+        registry.finish_build(failed.id, published, again=True)

@@ -163,3 +163,17 @@ def test_a_problem_found_later_has_the_place_in_the_file_it_comes_from(folder: A
 
 def test_the_same_spec_gives_the_same_builds(two: Any) -> None:
     assert [build.label for build in builds(two.load(TWO))] == [build.label for build in builds(two.load(TWO))]
+
+
+def test_a_test_may_be_for_some_targets_only(two: Any) -> None:
+    tests = "tests: [{goss: a.yml}, {goss: a.yml, targets: [other]}]\n"
+    two.write("a.yml")
+    found = {build.label: len(build.tests) for build in builds(two.load(tests + TWO))}
+    assert found["web/debian-13/docker"] == 1
+    assert found["web/debian-13/other"] == 2
+
+
+def test_a_test_for_a_target_that_the_spec_does_not_have_would_never_run(folder: Any) -> None:
+    folder.write("a.yml")
+    [problem] = folder.problems("tests: [{goss: a.yml, targets: [dokcer]}]\n")
+    assert "dokcer, which is not among: docker" in problem

@@ -1,0 +1,104 @@
+"""What a spec may say of AMIs, and what is made of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from goldsmith.errors import EnvironmentFault
+from goldsmith.plan import dump
+from goldsmith.targets.ec2 import Ec2Options, Ec2Source, target
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"ami": {"owner": "136693071363", "name": "debian-12-amd64-*"}},
+        {"ami": {"owner": 136693071363, "filters": {"tag:team": "os"}}},
+        {"id": "ami-0123456789abcdef0"},
+        {"ssm": "/aws/service/debian/release/12/latest/amd64"},
+        {"from": "base"},
+    ],
+)
+def test_each_kind_of_source_is_taken(source: dict[str, Any]) -> None:
+    assert Ec2Source(**source)
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ({}, "exactly one of"),
+        ({"id": "ami-0123456789abcdef0", "from": "base"}, "exactly one of"),
+        ({"id": "i-0123456789abcdef0"}, "String should match"),
+        ({"ami": {"name": "debian-12-*"}}, "owner"),
+        ({"ami": {"owner": "amazon"}}, "give a name or filters"),
+    ],
+)
+def test_a_source_that_would_be_anybodys_guess_is_refused(source: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValidationError, match=reason):
+        Ec2Source(**source)
+
+
+def test_with_nothing_said_the_machine_is_closed_and_its_volume_encrypted() -> None:
+    options = Ec2Options()
+    assert options.root_volume.encrypted
+    assert options.machine.connection == "ssh"
+    assert not options.machine.security_group.cidrs, "the caller's address is found when it is needed"
+    assert not options.share_with.anybody
+
+
+def test_one_instance_type_or_region_may_stand_without_a_list() -> None:
+    options = Ec2Options(instance_type="t3.small", copy_to=["eu-central-1", {"region": "us-east-1", "kms_key": "k"}])
+    assert options.instance_type == ["t3.small"]
+    assert [(copy.region, copy.kms_key) for copy in options.copy_to] == [("eu-central-1", None), ("us-east-1", "k")]
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"share_with": {"accounts": ["111122223333"]}}, "root_volume.kms_key"),
+        ({"share_with": {"accounts": ["1111"]}}, "String should match"),
+        ({"region": "eu-west-1", "copy_to": ["eu-west-1"]}, "the region that the image is made in"),
+        ({"region": "Ireland"}, "String should match"),
+        ({"tags": {"goldsmith:build": "x"}}, "not yours to set"),
+        ({"machine": {"connection": "ssm"}}, "ssm: {bucket"),
+        ({"machine": {"connection": "ssm", "ssm": {"bucket": "b"}}}, "instance_profile"),
+        ({"machine": {"instance_profile": "p", "instance_policy": {}}}, "not both"),
+        ({"image": {"name": "a"}}, "String should match"),
+        ({"retire": {"keep": 0}}, "greater than or equal to 1"),
+        ({"instance_type": []}, "at least 1"),
+    ],
+)
+def test_what_aws_would_refuse_in_an_hour_is_refused_now(options: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValidationError, match=reason):
+        Ec2Options(**options)
+
+
+def test_an_image_may_be_shared_when_its_key_can_be() -> None:
+    for volume in ({"encrypted": False}, {"kms_key": "arn:aws:kms:eu-west-1:111122223333:key/1"}):
+        assert Ec2Options(share_with={"accounts": ["111122223333"]}, root_volume=volume).share_with.anybody
+
+
+def test_the_playbook_is_given_what_was_said_and_no_empty_groups() -> None:
+    given = dump(Ec2Options(region="eu-west-1", deprecate_after="180d", copy_to=["eu-central-1"]))
+    assert given["copy_to"] == [{"region": "eu-central-1"}]
+    assert given["deprecate_after"] == 180 * 86400
+    assert "machine" not in given
+    assert "share_with" not in given
+
+
+def test_a_sweep_looks_in_every_region_that_a_build_uses() -> None:
+    assert target.regions(Ec2Options(region="eu-west-1", copy_to=["us-east-1"])) == ["eu-west-1", "us-east-1"]
+    assert target.regions(Ec2Options()) == []
+
+
+def test_without_credentials_the_environment_is_at_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, "/nonexistent")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with pytest.raises(EnvironmentFault, match=r"AWS_PROFILE, or AWS_ACCESS_KEY_ID.*\n?.*--lab"):
+        target.require()
