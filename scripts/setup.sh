@@ -27,6 +27,8 @@ packages() {
 mmdebstrap                          mmdebstrap
 docker                              docker-cli docker.io
 shellcheck                          shellcheck
+ssh                                 openssh-client
+iptables                            iptables
 LIST
   if engine_is_ours && ! engine_answers; then echo "dockerd docker.io"; fi
 }
@@ -36,6 +38,7 @@ LIST
 programs() {
   cat <<'LIST'
 docker-registry  docker-registry
+packer           packer
 LIST
 }
 
@@ -181,7 +184,7 @@ virtual_environment() {
     printf 'here: %s\n' "$top" >"$venv/.goldsmith"
   fi
   say "installing the Python packages into .venv (the first time: a minute or two, and 120 MB to load)"
-  (cd "$top" && "${pip[@]}" install --no-compile --progress-bar off -e '.[dev]') 2>&1 </dev/null | tee "$log" |
+  (cd "$top" && "${pip[@]}" install --no-compile --progress-bar off -e '.[dev,lab]') 2>&1 </dev/null | tee "$log" |
     sed -n -u -e 's/^ *Downloading \([^ /]*\).*(\([0-9.]* MB\)).*/setup:   \1 (\2)/p' \
       -e 's/^Installing collected packages.*/setup:   installing them/p' || {
     tail -n 30 "$log" >&2

@@ -16,6 +16,8 @@ from pathlib import Path
 import docker
 import pytest
 
+from goldsmith.lab import Lab
+
 MODULES = "ansible_collections.goldsmith.images.plugins.modules"
 
 
@@ -104,3 +106,10 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     running = Registry(tmp_path_factory.mktemp("registry"))
     yield running
     running.close()
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A local EC2 endpoint without delays, that the tests of one file share."""
+    with Lab.start(tmp_path_factory.mktemp("lab"), bound=True) as running:
+        yield running

@@ -1,0 +1,86 @@
+"""The web server of a lab: moto's application behind the gateway, and the lab's own requests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+# Before moto is loaded, which would list AWS's own images, each with a snapshot, in every region.
+os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
+
+import moto.ec2.urls
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import make_server
+
+from goldsmith.lab.cloud import Cloud
+from goldsmith.lab.ec2.response import LabEC2
+from goldsmith.lab.engine import Engine
+from goldsmith.lab.faults import Fault
+from goldsmith.lab.gateway import Gateway
+from goldsmith.lab.recorder import Recorder
+
+
+class _Handler(MotoRequestHandler):
+    """Keeps the server's log for what the lab has to tell."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Say nothing of a request that was answered."""
+
+
+class Application:
+    """A lab's web server.
+
+    Args:
+        client: Client of the Docker engine.
+        engine: The lab's share of it.
+        recorder: Takes the calls.
+        directory: The lab's directory.
+        options: ``delays``: seconds by what takes time; ``port``: 0 for any.
+    """
+
+    def __init__(
+        self, client: Any, engine: Engine, recorder: Recorder, directory: Path, options: dict[str, Any]
+    ) -> None:
+        self._recorder = recorder
+        self._cloud = Cloud(client, engine, directory, options.get("delays") or {})
+        LabEC2.cloud = self._cloud
+        moto.ec2.urls.url_paths["{0}/"] = LabEC2.dispatch
+        gateway = Gateway(DomainDispatcherApplication(create_backend_app), recorder, self._control)
+        self._server = make_server(
+            "127.0.0.1", options.get("port") or 0, gateway, threaded=True, request_handler=_Handler
+        )
+
+    @property
+    def port(self) -> int:
+        """Port that it answers at."""
+        return int(self._server.port)
+
+    def serve(self) -> None:
+        """Answer until `close`."""
+        self._cloud.watch()
+        self._server.serve_forever()
+
+    def close(self) -> None:
+        """Answer no more, and send what is held."""
+        self._recorder.clear_faults()
+        self._server.shutdown()
+        self._cloud.close()
+
+    def _control(self, method: str, path: str, query: dict[str, str], document: Any) -> Any:  # noqa: PLR0911
+        match method, path:
+            case "GET", "calls":
+                return self._recorder.calls()
+            case "DELETE", "calls":
+                return self._recorder.clear_calls()
+            case "POST", "faults":
+                return self._recorder.order(Fault.read(document))
+            case "DELETE", "faults":
+                return self._recorder.clear_faults()
+            case "GET", "held":
+                return self._recorder.wait_held(float(query.get("timeout", 0)))
+            case "PUT", "delays":
+                return self._cloud.delays.update({str(key): float(value) for key, value in document.items()})
+            case "GET", "status":
+                return {"guests": {name: guest.instance.state for name, guest in self._cloud.guests.items()}}
+        raise LookupError(f"the lab has no {method} {path}")

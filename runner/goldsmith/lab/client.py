@@ -1,0 +1,237 @@
+"""A lab as its user has it: started, asked, told, and closed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from goldsmith.errors import EnvironmentFault
+from goldsmith.home import is_held
+from goldsmith.lab.faults import Fault
+
+STATE = "lab.json"
+LOG = "lab.log"
+
+DELAYS = {"run": 1.0, "stop": 1.0, "terminate": 1.0, "image": 2.0, "copy": 2.0, "status": 2.0}
+"""Seconds that states take beyond what Docker needs, as a user of the lab meets them: until an instance is running,
+stopped or terminated, an image or snapshot is made or copied, the status checks of an instance have passed."""
+
+_CLOSE_TIMEOUT = 30.0
+
+
+class Lab:
+    """A running lab.
+
+    Attributes:
+        directory: Where it keeps its state and its log.
+        endpoint: URL of all of its services.
+    """
+
+    def __init__(self, directory: Path, identifier: str, pid: int, endpoint: str) -> None:
+        self.directory = directory
+        self.endpoint = endpoint
+        self._id = identifier
+        self._pid = pid
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @classmethod
+    def start(
+        cls, directory: Path, *, delays: Mapping[str, float] | None = None, port: int = 0, bound: bool = False
+    ) -> Lab:
+        """Start a lab, and wait until it answers.
+
+        Args:
+            directory: Where it keeps its state and its log; made if need be. One lab at a time has a directory.
+            delays: Seconds that states take beyond what Docker needs, by what takes time; none by default.
+            port: Port that it answers at; 0 for any.
+            bound: It ends with this process, however that ends.
+
+        Returns:
+            The lab.
+
+        Raises:
+            EnvironmentFault: There is no Docker engine, the extra ``lab`` is not installed, or a lab runs there.
+        """
+        directory = directory.absolute()
+        directory.mkdir(parents=True, mode=0o700, exist_ok=True)
+        if is_held(directory):
+            raise EnvironmentFault(f"a lab runs in {directory} already", "End it first: goldsmith lab down")
+        clean(directory)
+        options = json.dumps({"delays": dict(delays or {}), "port": port, "bound": bound})
+        with (directory / LOG).open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "goldsmith.lab.server", str(directory), options],
+                stdin=subprocess.PIPE if bound else subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+            )
+        assert process.stdout is not None  # noqa: S101  it was asked for
+        line = process.stdout.readline()
+        process.stdout.close()
+        said = json.loads(line) if line else {"fault": "the lab did not start", "hint": f"See {directory / LOG}"}
+        if "fault" in said:
+            process.wait()
+            if process.stdin:
+                process.stdin.close()
+            raise EnvironmentFault(said["fault"], said["hint"])
+        lab = cls(directory, said["id"], process.pid, said["endpoint"])
+        lab._process = process
+        return lab
+
+    @classmethod
+    def attach(cls, directory: Path) -> Lab:
+        """Return the lab that runs in a directory.
+
+        Raises:
+            EnvironmentFault: None does.
+        """
+        directory = directory.absolute()
+        state = _state(directory)
+        if not is_held(directory) or "endpoint" not in state:
+            raise EnvironmentFault(f"no lab runs in {directory}", "Start one: goldsmith lab up")
+        return cls(directory, state["id"], state["pid"], state["endpoint"])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Environment variables that point any AWS client at the lab."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": "goldsmithlab",
+            "AWS_SECRET_ACCESS_KEY": "goldsmithlab",
+            "AWS_DEFAULT_REGION": "eu-west-1",
+            "AWS_REGION": "eu-west-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def calls(self) -> list[dict[str, Any]]:
+        """Return the calls of the API since the start, or since they were last cleared.
+
+        Each has its ``service``, ``action``, ``region``, ``parameters``, the answer's ``status``, AWS's ``error`` code,
+        and the kind of the ``fault`` that happened to it; these are empty where there is none.
+        """
+        found: list[dict[str, Any]] = self._ask("GET", "calls")
+        return found
+
+    def clear_calls(self) -> None:
+        """Forget the calls so far."""
+        self._ask("DELETE", "calls")
+
+    def order(self, fault: Fault) -> None:
+        """Let a fault happen from now on."""
+        self._ask("POST", "faults", fault.document())
+
+    def clear_faults(self) -> None:
+        """Let no fault happen any more, and send the answers that are held."""
+        self._ask("DELETE", "faults")
+
+    def wait_held(self, timeout: float = 30.0) -> bool:
+        """Wait until the answer of a call is held; see the fault ``hold``.
+
+        Args:
+            timeout: Seconds.
+
+        Returns:
+            Whether one is.
+        """
+        return bool(self._ask("GET", f"held?timeout={timeout}", timeout=timeout + 10))
+
+    def set_delays(self, **delays: float) -> None:
+        """Change the seconds that states take, by what takes time."""
+        self._ask("PUT", "delays", delays)
+
+    def status(self) -> dict[str, Any]:
+        """Return what the lab has."""
+        found: dict[str, Any] = self._ask("GET", "status")
+        return found
+
+    def close(self) -> None:
+        """End the lab; nothing is left of it in the engine."""
+        with contextlib.suppress(ProcessLookupError):
+            if is_held(self.directory):
+                os.kill(self._pid, signal.SIGTERM)
+        deadline = time.monotonic() + _CLOSE_TIMEOUT
+        if self._process is not None:
+            try:
+                self._process.wait(_CLOSE_TIMEOUT)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            if self._process.stdin:
+                self._process.stdin.close()
+        while is_held(self.directory):
+            if time.monotonic() > deadline:
+                os.kill(self._pid, signal.SIGKILL)
+            time.sleep(0.02)
+        clean(self.directory)
+
+    def _ask(self, method: str, path: str, document: Any = None, timeout: float = 30.0) -> Any:
+        data = None if document is None else json.dumps(document).encode()
+        request = urllib.request.Request(f"{self.endpoint}/goldsmith-lab/{path}", data, method=method)  # noqa: S310
+        try:
+            with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310  it is this machine
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                raise ValueError(json.load(error)["error"]) from error
+        except (urllib.error.URLError, OSError) as error:
+            raise EnvironmentFault(f"the lab at {self.endpoint} does not answer: {error}", f"See {LOG}") from error
+
+
+def running(directory: Path) -> Lab:
+    """Return the lab that runs in a directory; it is started, with the delays that a user expects, if none does.
+
+    Raises:
+        EnvironmentFault: It cannot be started.
+    """
+    try:
+        return Lab.attach(directory)
+    except EnvironmentFault:
+        return Lab.start(directory, delays=DELAYS)
+
+
+def clean(directory: Path) -> list[str]:
+    """Remove what a lab that was killed left in the engine, and return what it was.
+
+    Raises:
+        EnvironmentFault: No Docker engine answers.
+    """
+    state = _state(directory)
+    if not state:
+        return []
+    from goldsmith.lab.engine import Engine, connect  # noqa: PLC0415  loads Docker
+
+    client = connect()
+    try:
+        removed = Engine(client, state["id"]).remove_all()
+    finally:
+        client.close()
+    (directory / STATE).unlink(missing_ok=True)
+    return removed
+
+
+def _state(directory: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads((directory / STATE).read_text())
+    except (OSError, ValueError):
+        return {}
+    return found

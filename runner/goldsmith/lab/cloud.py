@@ -1,0 +1,134 @@
+"""What all regions of a lab share: the machines, the file systems of snapshots, time and its work in the background."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from goldsmith.lab.bases import Base, is_made, make
+from goldsmith.lab.engine import CONTENT, LABEL, Engine
+from goldsmith.lab.machine import Machine
+
+if TYPE_CHECKING:
+    from goldsmith.lab.ec2.guest import Guest
+
+log = logging.getLogger("goldsmith.lab")
+
+
+@dataclass(frozen=True)
+class Content:
+    """The file system of a snapshot.
+
+    Attributes:
+        reference: Image in the engine.
+        user: User that EC2's key pair is given to.
+        base: The public image that it is, which is made when it is first needed; None for a lab's own.
+    """
+
+    reference: str
+    user: str
+    base: Base | None = None
+
+
+class Cloud:
+    """One lab's resources beyond moto's.
+
+    Args:
+        client: Client of the Docker engine.
+        engine: The lab's share of it.
+        directory: The lab's directory.
+        delays: Seconds by what takes time; see `goldsmith.lab.client.DELAYS`.
+
+    Attributes:
+        lock: Held by whoever reads or changes resources.
+    """
+
+    def __init__(self, client: Any, engine: Engine, directory: Path, delays: Mapping[str, float]) -> None:
+        self.engine = engine
+        self.directory = directory
+        self.delays = dict(delays)
+        self.lock = threading.RLock()
+        self.guests: dict[str, Guest] = {}
+        self.contents: dict[str, Content] = {}
+        self._client = client
+        self._closing = threading.Event()
+
+    def new_machine(self, name: str, *, reachable: bool) -> Machine:
+        """Return a new machine, which has an address and does not exist yet."""
+        address = self.engine.address()
+        return Machine(self.engine, name, address, self.directory / "machines" / name, reachable=reachable)
+
+    def image_of(self, snapshot: str) -> str:
+        """Return the image in the engine that holds a snapshot's file system; a public one is made if need be."""
+        content = self.contents[snapshot]
+        if content.base is not None and not is_made(self.engine.api, content.reference):
+            log.info("making %s", content.reference)
+            make(self._client, content.base, content.reference)
+        return content.reference
+
+    def capture(self, machine: Machine, snapshot: str, user: str) -> None:
+        """Keep the file system of a machine as that of a snapshot."""
+        image = machine.capture(CONTENT, snapshot)
+        with self.lock:
+            self.contents[snapshot] = Content(f"{CONTENT}:{snapshot}", user)
+        log.info("captured %s as %s (%s)", machine.name, snapshot, image)
+
+    def copy(self, source: str, target: str) -> None:
+        """Keep the file system of one snapshot as that of another one, too."""
+        content = self.contents[source]
+        if content.base is None:
+            self.engine.api.tag(content.reference, CONTENT, target, force=True)
+            content = Content(f"{CONTENT}:{target}", content.user)
+        with self.lock:
+            self.contents[target] = content
+
+    def forget(self, snapshot: str) -> None:
+        """Throw away the file system of a snapshot."""
+        with self.lock:
+            content = self.contents.pop(snapshot, None)
+        if content is not None and content.base is None:
+            self.engine.api.remove_image(content.reference, force=True)
+
+    def later(self, what: str, work: Callable[..., None], *arguments: Any) -> None:
+        """Do something in the background; what goes wrong is logged."""
+
+        def run() -> None:
+            try:
+                work(*arguments)
+            except Exception:
+                if not self._closing.is_set():
+                    log.exception("%s failed", what)
+
+        threading.Thread(target=run, name=what, daemon=True).start()
+
+    def wait(self, delay: str) -> None:
+        """Let the time pass that something takes."""
+        self._closing.wait(self.delays.get(delay, 0))
+
+    def wait_until(self, moment: float) -> None:
+        """Let the time pass until a moment of the monotonic clock."""
+        self._closing.wait(max(moment - time.monotonic(), 0))
+
+    def watch(self) -> None:
+        """Follow the machines that end by themselves."""
+        names = {"label": f"{LABEL}={self.engine.lab}", "event": "die", "type": "container"}
+
+        def listen() -> None:
+            for event in self.engine.api.events(filters=names, decode=True):
+                attributes = event["Actor"]["Attributes"]
+                name = attributes["name"].removeprefix(f"{self.engine.network}-")
+                guest = self.guests.get(name)
+                if guest is not None and not guest.machine.meant:
+                    guest.ended(int(attributes["exitCode"]))
+
+        self.later("watch", listen)
+
+    def close(self) -> list[str]:
+        """Remove everything from the engine, and return what it was."""
+        self._closing.set()
+        return self.engine.remove_all()
