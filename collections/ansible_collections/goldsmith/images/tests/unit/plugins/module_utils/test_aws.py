@@ -65,8 +65,7 @@ SENTENCE = (
         ("AccessDeniedException", SENTENCE.format("ssm:PutParameter"), "PutParameter", "ssm:PutParameter"),
         (
             "UnauthorizedOperation",
-            f"You are not authorized to perform this operation. {SENTENCE.format('ec2:RunInstances')}. "
-            "Encoded authorization failure message: 4OIAC2nYV8uBuK",
+            f"You are not authorized to do this. {SENTENCE.format('ec2:RunInstances')}. Encoded message: 4OIAC2nYV8uBuK",
             "RunInstances",
             "ec2:RunInstances",
         ),
