@@ -24,9 +24,8 @@ from goldsmith.result import BuildResult, Failure
 from goldsmith.revision import revision
 from goldsmith.run import Run, run
 from goldsmith.spec import Build, LoadedSpec, Mask, fingerprint, resolve
-from goldsmith.sweep import sweep
+from goldsmith.sweep import RESULT, sweep
 
-RESULT = "result.json"
 LOG = "ansible.log"
 MANIFEST = "manifest.json"
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from goldsmith import home
 from goldsmith.attempt import Attempt
-from goldsmith.build import LOG, RESULT, Done, finished, planned, record
+from goldsmith.build import LOG, Done, finished, planned, record
 from goldsmith.errors import GoldsmithError, InputError
 from goldsmith.events import Event
 from goldsmith.progress import Reporter
@@ -19,6 +19,7 @@ from goldsmith.registry import BuildRecord, Registry
 from goldsmith.result import BuildResult, Failure
 from goldsmith.run import Run, run
 from goldsmith.spec import Build, Mask, builds, load, resolve
+from goldsmith.sweep import RESULT
 from goldsmith.targets import installed
 
 PHASES = ("publish", "release")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from goldsmith.spec import Mask
 
 PLAYBOOK = "goldsmith.images.sweep"
 REPORT = "sweep.json"
+RESULT = "result.json"
 LOG = "sweep.log"
 
 
@@ -101,8 +103,19 @@ def sweep_lost(
     output.mkdir(parents=True, mode=0o700, exist_ok=True)
     # What is past its expiry may be of any build that ever ran from here, wherever that was.
     places = noted(home.build_directories(root)) or {Place("docker")}
+    if not check:
+        for build in registry.running_builds():
+            if build.id in lost and not build.secrets:  # what tasks said of secrets may not reach the disk
+                _save_result(build.id, root)
     report = sweep(sorted({*lost, *build_ids}), places, output, expired=True, check=check)
     if not check:
         for build_id in lost:
             registry.interrupt(build_id)
     return report
+
+
+def _save_result(build_id: str, root: Path) -> None:
+    """Keep what a killed build told of its image: one that was published already stays, and can be resumed."""
+    for private in home.private_directories(build_id):
+        if (private / RESULT).exists():
+            shutil.copyfile(private / RESULT, home.build_directory(root, build_id) / RESULT)

@@ -15,6 +15,8 @@ from typing import Any
 import docker
 import pytest
 
+from goldsmith.lab import Lab
+
 APT = "apt-get -o Acquire::Retries::Delay=false"  # a retry that is put off was seen to be waited for forever
 GOLDSMITH = str(Path(sys.executable).parent / "goldsmith")
 
@@ -102,26 +104,53 @@ def python_image(base_image: str, docker_client: docker.DockerClient, tmp_path_f
 SpecWriter = Callable[..., Path]
 
 
-@pytest.fixture
-def write_spec(goldsmith: Cli, tmp_path: Path, python_image: str) -> SpecWriter:
-    """Writes a small spec: of the image with Python, with one layer of tasks unless other keys are given."""
-
+def _writer(folder: Path, defaults: Mapping[str, Any]) -> SpecWriter:
     def write(tasks: str = "[]", files: Mapping[str, str] | None = None, **keys: Any) -> Path:
-        spec = {
-            "name": goldsmith.name,
-            "platforms": {"debian-12": {"docker": {"image": python_image, "pull": "never"}}},
-            "layers": [{"tasks": "tasks.yml"}],
-            "targets": {"docker": {"tags": ["{{ version }}"]}},
-        } | keys
+        spec = {"layers": [{"tasks": "tasks.yml"}]} | dict(defaults) | keys
         for name, text in ({"tasks.yml": tasks} | dict(files or {})).items():
-            path = tmp_path / "spec" / name
+            path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-        path = tmp_path / "spec" / "spec.yml"
+        path = folder / "spec.yml"
         path.write_text(json.dumps({key: value for key, value in spec.items() if value is not None}))
         return path
 
     return write
+
+
+@pytest.fixture
+def write_spec(goldsmith: Cli, tmp_path: Path, python_image: str) -> SpecWriter:
+    """Writes a small spec: of the image with Python, with one layer of tasks unless other keys are given."""
+    return _writer(
+        tmp_path / "spec",
+        {
+            "name": goldsmith.name,
+            "platforms": {"debian-12": {"docker": {"image": python_image, "pull": "never"}}},
+            "targets": {"docker": {"tags": ["{{ version }}"]}},
+        },
+    )
+
+
+@pytest.fixture
+def account(goldsmith: Cli, lab: Lab) -> Lab:
+    """The lab as the account that the command builds in; what was ordered from it before is forgotten."""
+    lab.clear_faults()
+    lab.clear_calls()
+    goldsmith.environ |= lab.environment
+    return lab
+
+
+@pytest.fixture
+def write_ami_spec(goldsmith: Cli, account: Lab, tmp_path: Path) -> SpecWriter:
+    """Writes a small spec of an AMI, with one layer of tasks unless other keys are given."""
+    return _writer(
+        tmp_path / "spec",
+        {
+            "name": goldsmith.name,
+            "platforms": {"debian-12": {"ec2": {"ami": {"owner": "136693071363", "name": "debian-12-amd64-*"}}}},
+            "targets": {"ec2": {"region": "eu-west-1"}},
+        },
+    )
 
 
 def leftovers(client: docker.DockerClient, name: str) -> list[str]:

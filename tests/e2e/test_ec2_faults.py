@@ -1,0 +1,156 @@
+"""Whatever single call of the API goes wrong, a build is repeated, refused or swept: nothing is left in the account.
+
+The cases follow from the calls that a build makes here and now, so that a new call has its case by itself. The spec asks
+for everything that is a call of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from goldsmith.lab import Fault, Lab
+
+from .account import client, only_new, resources
+from .conftest import Cli, SpecWriter
+
+pytestmark = [pytest.mark.docker, pytest.mark.network]
+
+SPEC = {
+    "layers": None,
+    "targets": {
+        "ec2": {
+            "region": "eu-west-1",
+            "root_volume": {"encrypted": False},
+            "copy_to": ["eu-central-1"],
+            "share_with": {"accounts": ["111122223333"]},
+            "ssm_parameter": "/images/web",
+            "deprecate_after": "180d",
+        }
+    },
+}
+
+
+@pytest.fixture
+def calls(goldsmith: Cli, write_ami_spec: SpecWriter, account: Lab) -> list[tuple[str, int]]:
+    """The calls of a build in order, each with how many of its action it is, those of its beginning left out."""
+    goldsmith.build(write_ami_spec(**SPEC))
+    counts: Counter[str] = Counter()
+    found = []
+    for call in account.calls():
+        counts[call["action"]] += 1
+        found.append((call["action"], counts[call["action"]]))
+    return found
+
+
+class TestThrottled:
+    def test_every_call_may_be_throttled_and_the_build_succeeds(
+        self, goldsmith: Cli, write_ami_spec: SpecWriter, account: Lab, calls: list[tuple[str, int]]
+    ) -> None:
+        for action in {action for action, _ in calls}:
+            for number in range(1, 60, 2):
+                account.order(Fault.throttled(action, number, number))
+        result = goldsmith.build(write_ami_spec(**SPEC))
+        assert result["status"] == "built"
+        throttled = {call["action"] for call in account.calls() if call["fault"]}
+        assert throttled == {action for action, _ in calls}
+
+    def test_every_answer_may_be_lost_and_nothing_is_made_twice(
+        self, goldsmith: Cli, write_ami_spec: SpecWriter, account: Lab, calls: list[tuple[str, int]]
+    ) -> None:
+        before = resources(account.environment)
+        for action in {action for action, _ in calls}:
+            for number in range(1, 60, 2):
+                account.order(Fault(action, "lost", first=number, last=number))
+        result = goldsmith.build(write_ami_spec(**SPEC))
+        account.clear_faults()
+        assert result["status"] == "built"
+        made = only_new(before, resources(account.environment))
+        assert made["eu-west-1"]["images"] == [result["artifact"]["id"]]
+        assert len(made["eu-central-1"]["images"]) == 1
+        assert {kind for region in made.values() for kind in region} <= {"images", "snapshots", "parameters"}
+
+
+class TestRefused:
+    def test_every_call_may_be_refused_and_nothing_stays(
+        self,
+        goldsmith: Cli,
+        write_ami_spec: SpecWriter,
+        account: Lab,
+        calls: list[tuple[str, int]],
+        subtests: pytest.Subtests,
+    ) -> None:
+        for action, number in calls:
+            with subtests.test(f"{action} {number}"):
+                account.clear_faults()
+                before = resources(account.environment)
+                account.order(Fault(action, "error", "UnauthorizedOperation", first=number, last=number))
+                done = goldsmith("build", write_ami_spec(**SPEC), "--json", code=None)
+                account.clear_faults()
+                result = _result(done.stdout)
+                if action == "GetCallerIdentity":
+                    assert done.returncode == 3
+                elif done.returncode == 0:  # what only cleans up, or looks, is tried again
+                    assert action.startswith(("Describe", "Terminate", "Delete")), done.stdout
+                else:
+                    assert done.returncode == 1
+                    assert action in json.dumps(result["failure"]), result["failure"]
+                left = only_new(before, resources(account.environment))
+                _expect_only_a_good_image(result, left)
+
+
+class TestKilled:
+    def test_the_runner_may_be_killed_after_every_call_and_a_sweep_leaves_nothing(
+        self,
+        goldsmith: Cli,
+        write_ami_spec: SpecWriter,
+        account: Lab,
+        calls: list[tuple[str, int]],
+        subtests: pytest.Subtests,
+    ) -> None:
+        spec = write_ami_spec(**SPEC)
+        for action, number in calls:
+            with subtests.test(f"{action} {number}"):
+                account.clear_faults()
+                before = resources(account.environment)
+                account.order(Fault(action, "hold", first=number, last=number))
+                runner = goldsmith.start("build", spec)
+                try:
+                    assert account.wait_held(60), "the call was not made"
+                finally:
+                    runner.send_signal(signal.SIGKILL)
+                    runner.communicate()
+                goldsmith("sweep")
+                account.clear_faults()
+                left = only_new(before, resources(account.environment))
+                assert not left or _is_published(account, left), left
+                assert list(Path("/dev/shm").glob("goldsmith-2*.key*")) == []
+
+
+def _result(text: str) -> dict[str, Any]:
+    lines = [json.loads(line) for line in text.splitlines()]
+    return next((line for line in lines if line["kind"] == "result"), {})
+
+
+def _is_published(account: Lab, left: dict[str, Any]) -> bool:
+    """Whether all that is left is an image that was published as a whole: the build had only its machine to release."""
+    for region, things in left.items():
+        found = client(account.environment, region=region).describe_images(ImageIds=things["images"])["Images"]
+        states = {tag["Value"] for image in found for tag in image["Tags"] if tag["Key"] == "goldsmith:state"}
+        if states != {"published"} or set(things) - {"images", "snapshots", "parameters"}:
+            return False
+    return True
+
+
+def _expect_only_a_good_image(result: dict[str, Any], left: dict[str, Any]) -> None:
+    """An image that is good stays, published or not; nothing else does."""
+    kinds = {(region, kind) for region, things in left.items() for kind in things}
+    if result.get("artifact"):
+        assert left["eu-west-1"]["images"] == [result["artifact"]["id"]]
+        kinds -= {(region, kind) for region in left for kind in ("images", "snapshots", "parameters")}
+    assert kinds == set(), left
