@@ -30,6 +30,13 @@ BLOCK_DEVICES: dict[str, Any] = {
 }
 """The option ``block_devices``."""
 
+ROOT_VOLUME: dict[str, Any] = {
+    "type": "dict",
+    "apply_defaults": True,
+    "options": {**_VOLUME, "type": {"type": "str", "default": "gp3"}, "encrypted": {"type": "bool", "default": True}},
+}
+"""The option ``root_volume``."""
+
 _EBS = {
     "size": "VolumeSize",
     "type": "VolumeType",
