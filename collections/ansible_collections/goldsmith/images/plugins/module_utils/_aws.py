@@ -28,6 +28,7 @@ try:
         PartialCredentialsError,
         ProfileNotFound,
     )
+    from botocore.parsers import ResponseParserError
 except ImportError:
     BOTO3_IMPORT_ERROR: str | None = traceback.format_exc()
 else:
@@ -157,7 +158,7 @@ def run(module: AnsibleModule, work: Callable[[Aws, AnsibleModule], dict[str, An
         result = work(Aws(*(module.params[key] for key in ("profile", "region", "endpoint_url"))), module)
     except Fault as fault:
         module.fail_json(msg=str(fault))
-    except (ClientError, BotoCoreError) as error:
+    except (ClientError, BotoCoreError, ResponseParserError) as error:
         module.fail_json(msg=explain(error))
     module.exit_json(**result)
 
@@ -190,7 +191,7 @@ def call(
                     return None
                 detail = str(error.response.get("Error", {}).get("Message", ""))
                 raise AwsFault(f"cannot {doing}: {explain(error)}", error_code(error), detail) from error
-            except BotoCoreError as error:
+            except (BotoCoreError, ResponseParserError) as error:
                 raise AwsFault(f"cannot {doing}: {explain(error)}") from error
 
         return called
@@ -225,6 +226,8 @@ def _unreached(error: Exception) -> str:
         return "no region is named: set targets.ec2.region in the spec, the option `region`, or AWS_REGION."
     if isinstance(error, EndpointConnectionError):
         return f"{error}. Is the region's name right, and is there a way to it from here?"
+    if isinstance(error, ResponseParserError):
+        return "the answer is not one of AWS. Is the endpoint right, or does a proxy answer in its place?"
     return str(error)
 
 

@@ -21,6 +21,7 @@ from botocore.exceptions import (
     NoRegionError,
     PartialCredentialsError,
 )
+from botocore.parsers import ResponseParserError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -114,6 +115,7 @@ def test_refusal_that_nobody_has_advice_on_is_told_as_it_is() -> None:
         (PartialCredentialsError(provider="env", cred_var="AWS_SECRET_ACCESS_KEY"), "missing: AWS_SECRET_ACCESS_KEY"),
         (NoRegionError(), "no region is named: set targets.ec2.region"),
         (EndpointConnectionError(endpoint_url="https://ec2.eu-west-9.amazonaws.com/"), "Is the region's name right"),
+        (ResponseParserError("Unable to parse response: b'<!doctype html>'"), "does a proxy answer in its place"),
         (ValueError("something else"), "something else"),
     ],
 )
@@ -151,6 +153,11 @@ def test_call_that_reached_nobody_has_no_code() -> None:
     with pytest.raises(AwsFault, match=r"^cannot start the machine: Unable to locate credentials\. Set") as raised:
         failing(NoCredentialsError())()
     assert (raised.value.code, raised.value.detail) == ("", "")
+
+
+def test_answer_that_is_no_answer_of_aws_fails_the_call() -> None:
+    with pytest.raises(AwsFault, match="cannot start the machine: the answer is not one of AWS"):
+        failing(ResponseParserError("Unable to parse response"))()
 
 
 def test_what_is_not_there_is_none_where_the_call_says_so() -> None:
