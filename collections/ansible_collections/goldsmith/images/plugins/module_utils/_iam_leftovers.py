@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.goldsmith.images.plugins.module_utils._aws import TAG_BUILD, AwsFault, call
+from ansible_collections.goldsmith.images.plugins.module_utils._aws import TAG_BUILD, AwsFault, call, tags_of
 from ansible_collections.goldsmith.images.plugins.module_utils._ec2_delete import PATIENCE, held, patiently
 from ansible_collections.goldsmith.images.plugins.module_utils._ec2_ledger import Leftover, Resource
 
@@ -35,19 +35,14 @@ def _roles(client: Any) -> list[dict[str, Any]]:
     return [role for page in client.get_paginator("list_roles").paginate(PathPrefix=PATH) for role in page["Roles"]]
 
 
-@call("read the tags of the instance profile", missing=_GONE)
-def _profile_tags(client: Any, name: str) -> list[dict[str, str]]:
-    return list(client.list_instance_profile_tags(InstanceProfileName=name)["Tags"])
-
-
-@call("read the tags of the role", missing=_GONE)
-def _role_tags(client: Any, name: str) -> list[dict[str, str]]:
-    return list(client.list_role_tags(RoleName=name)["Tags"])
-
-
 @call("look at the instance profile", missing=_GONE)
 def _profile(client: Any, name: str) -> dict[str, Any]:
     return dict(client.get_instance_profile(InstanceProfileName=name)["InstanceProfile"])
+
+
+@call("look at the role", missing=_GONE)
+def _role(client: Any, name: str) -> dict[str, Any]:
+    return dict(client.get_role(RoleName=name)["Role"])
 
 
 @call("take the role out of the instance profile", missing=_GONE)
@@ -105,14 +100,14 @@ def iam_resources(client: Any, build_ids: Collection[str] | None) -> list[Resour
     wanted = None if build_ids is None else {iam_name(build) for build in build_ids}
     found = []
     for kind, items, key, read in (
-        ("instance_profile", _profiles(client), "InstanceProfileName", _profile_tags),
-        ("role", _roles(client), "RoleName", _role_tags),
+        ("instance_profile", _profiles(client), "InstanceProfileName", _profile),
+        ("role", _roles(client), "RoleName", _role),
     ):
         for item in items or ():
             name = item[key]
             if wanted is not None and name not in wanted:
                 continue
-            tags = {tag["Key"]: tag["Value"] for tag in read(client, name) or ()}
+            tags = tags_of(read(client, name) or {})
             if name == iam_name(tags.get(TAG_BUILD, "")):
                 found.append(Resource(kind, name, "", {**tags, "Name": name}))
     return found

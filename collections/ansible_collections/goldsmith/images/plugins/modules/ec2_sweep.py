@@ -51,7 +51,8 @@ notes:
     RV(failed_removals) and RV(unsearched) are returned all the same. A region that refuses under V(all), and IAM, are
     warned of.
   - Needs the permissions C(ec2:DescribeTags), C(ec2:DescribeInstances), those to end and delete what builds make, and,
-    to find temporary instance profiles and roles, C(iam:ListInstanceProfiles) and C(iam:ListRoles).
+    to find temporary instance profiles and roles, C(iam:ListInstanceProfiles), C(iam:GetInstanceProfile),
+    C(iam:ListRoles) and C(iam:GetRole).
 seealso:
   - module: goldsmith.images.ec2_builder
   - module: goldsmith.images.ec2_ami_lifecycle

@@ -94,13 +94,13 @@ class Client:
         self.called("ListRoles", path=PathPrefix)
         return [{"Roles": [{"RoleName": name} for kind, name in self.table if kind == "role"]}]
 
-    def list_instance_profile_tags(self, InstanceProfileName: str) -> dict[str, Any]:  # noqa: N803
-        self.called("ListInstanceProfileTags", name=InstanceProfileName)
-        return self.tag_list("instance-profile", InstanceProfileName)
+    def get_instance_profile(self, InstanceProfileName: str) -> dict[str, Any]:  # noqa: N803
+        self.called("GetInstanceProfile", name=InstanceProfileName)
+        return {"InstanceProfile": self.tag_list("instance-profile", InstanceProfileName)}
 
-    def list_role_tags(self, RoleName: str) -> dict[str, Any]:  # noqa: N803
-        self.called("ListRoleTags", name=RoleName)
-        return self.tag_list("role", RoleName)
+    def get_role(self, RoleName: str) -> dict[str, Any]:  # noqa: N803
+        self.called("GetRole", name=RoleName)
+        return {"Role": self.tag_list("role", RoleName)}
 
     def tag_list(self, kind: str, name: str) -> dict[str, Any]:
         return {"Tags": [{"Key": key, "Value": value} for key, value in self.table[kind, name].items()]}
@@ -242,7 +242,7 @@ def test_profiles_and_roles_of_a_build_are_found_below_their_path_by_name_and_ta
     ]
     assert ("ListRoles", {"path": "/goldsmith/"}) in iam.calls
     assert ("ListInstanceProfiles", {"path": "/goldsmith/"}) in iam.calls
-    assert ("ListRoleTags", {"name": "goldsmith-another"}) not in iam.calls
+    assert ("GetRole", {"name": "goldsmith-another"}) not in iam.calls
 
 
 def test_profiles_and_roles_expire_too() -> None:
