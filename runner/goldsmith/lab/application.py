@@ -58,7 +58,6 @@ class Application:
 
     def serve(self) -> None:
         """Answer until `close`."""
-        self._cloud.watch()
         self._server.serve_forever()
 
     def close(self) -> None:

@@ -7,11 +7,14 @@ leaves there too: the authorised keys and the host keys.
 from __future__ import annotations
 
 import shutil
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
 SEED = "/run/goldsmith-lab"
 INIT = f"{SEED}/init"
+BOOT_ID = f"{SEED}/boot-id"
+"""File that the machine's own boot id is in."""
 
 _SCRIPT = r"""#!/bin/sh
 # Before the system's own init: waits until the lab has connected the machine, then does what cloud-init would do.
@@ -79,6 +82,7 @@ def write_seed(directory: Path, boot: Boot) -> None:
             shutil.rmtree(old)
         else:
             old.unlink()
+    (directory / "boot-id").write_text(f"{uuid.uuid4()}\n")
     (directory / "user").write_text(boot.user)
     (directory / "authorized_keys").write_text("".join(f"{key}\n" for key in boot.keys))
     if boot.first:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from goldsmith.lab.bases import Base, is_made, make
-from goldsmith.lab.engine import CONTENT, LABEL, Engine
+from goldsmith.lab.engine import CONTENT, Engine
 from goldsmith.lab.machine import Machine
 
 if TYPE_CHECKING:
@@ -55,13 +54,13 @@ class Cloud:
         self.lock = threading.RLock()
         self.guests: dict[str, Guest] = {}
         self.contents: dict[str, Content] = {}
+        self.tokens: dict[tuple[str, ...], tuple[str, Any]] = {}
         self._client = client
         self._closing = threading.Event()
 
     def new_machine(self, name: str, *, reachable: bool) -> Machine:
         """Return a new machine, which has an address and does not exist yet."""
-        address = self.engine.address()
-        return Machine(self.engine, name, address, self.directory / "machines" / name, reachable=reachable)
+        return Machine(self.engine, name, self.directory / "machines" / name, reachable=reachable)
 
     def image_of(self, snapshot: str) -> str:
         """Return the image in the engine that holds a snapshot's file system; a public one is made if need be."""
@@ -71,12 +70,16 @@ class Cloud:
             make(self._client, content.base, content.reference)
         return content.reference
 
-    def capture(self, machine: Machine, snapshot: str, user: str) -> None:
-        """Keep the file system of a machine as that of a snapshot."""
-        image = machine.capture(CONTENT, snapshot)
-        with self.lock:
-            self.contents[snapshot] = Content(f"{CONTENT}:{snapshot}", user)
-        log.info("captured %s as %s (%s)", machine.name, snapshot, image)
+    def capture(self, machine: Machine, snapshot: str, user: str) -> Callable[[], None]:
+        """Begin to keep the file system of a machine as that of a snapshot, and return what waits for it."""
+        job = machine.capture(CONTENT, snapshot)
+
+        def finish() -> None:
+            job.result()
+            with self.lock:
+                self.contents[snapshot] = Content(f"{CONTENT}:{snapshot}", user)
+
+        return finish
 
     def copy(self, source: str, target: str) -> None:
         """Keep the file system of one snapshot as that of another one, too."""
@@ -94,7 +97,7 @@ class Cloud:
         if content is not None and content.base is None:
             self.engine.api.remove_image(content.reference, force=True)
 
-    def later(self, what: str, work: Callable[..., None], *arguments: Any) -> None:
+    def later(self, what: str, work: Callable[..., Any], *arguments: Any) -> None:
         """Do something in the background; what goes wrong is logged."""
 
         def run() -> None:
@@ -109,24 +112,6 @@ class Cloud:
     def wait(self, delay: str) -> None:
         """Let the time pass that something takes."""
         self._closing.wait(self.delays.get(delay, 0))
-
-    def wait_until(self, moment: float) -> None:
-        """Let the time pass until a moment of the monotonic clock."""
-        self._closing.wait(max(moment - time.monotonic(), 0))
-
-    def watch(self) -> None:
-        """Follow the machines that end by themselves."""
-        names = {"label": f"{LABEL}={self.engine.lab}", "event": "die", "type": "container"}
-
-        def listen() -> None:
-            for event in self.engine.api.events(filters=names, decode=True):
-                attributes = event["Actor"]["Attributes"]
-                name = attributes["name"].removeprefix(f"{self.engine.network}-")
-                guest = self.guests.get(name)
-                if guest is not None and not guest.machine.meant:
-                    guest.ended(int(attributes["exitCode"]))
-
-        self.later("watch", listen)
 
     def close(self) -> list[str]:
         """Remove everything from the engine, and return what it was."""

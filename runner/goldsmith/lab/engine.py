@@ -57,6 +57,7 @@ class Engine:
         self.lab = lab
         self.network = f"goldsmith-lab-{lab}"
         self.gateway = ""
+        self.metadata: tuple[str, int] | None = None
         self._addresses: Iterator[str] = iter(())
 
     def make_network(self) -> None:

@@ -4,116 +4,130 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from docker.errors import APIError, NotFound
+from docker.errors import APIError, DockerException, NotFound
+from requests.exceptions import RequestException
 
 from goldsmith.lab.boot import INIT, SEED, Boot, write_seed
 from goldsmith.lab.engine import LABEL, Engine
+from goldsmith.lab.inside import connect
 
 STOP_TIMEOUT = 15
 """Seconds that a machine has to shut down before its power is cut."""
 
-REBOOT, POWER_OFF = 129, 130
-"""Exit status of a container whose init called ``reboot`` or ``halt``: the kernel ends a PID namespace by SIGHUP or
-SIGINT then (https://man7.org/linux/man-pages/man2/reboot.2.html)."""
+REBOOT = 129
+"""Exit status of a container whose init called ``reboot``: the kernel ends a PID namespace by SIGHUP then, and by
+SIGINT for ``halt`` (https://man7.org/linux/man-pages/man2/reboot.2.html)."""
+
+_BLACK_HOLE = "192.0.2.1"
+"""Address of a machine without a network: nobody has one of this range (RFC 5737)."""
+
+
+@dataclass
+class _Run:
+    """One time that the machine runs.
+
+    Attributes:
+        meant: The lab ends it, so that its end is no news.
+    """
+
+    meant: bool = False
 
 
 class Machine:
-    """The container of an instance. Its methods wait for one another.
+    """The container of an instance. What is asked of it is done in that order, in the background.
 
     Args:
         engine: The lab's share of the engine.
         name: Id of the instance.
-        address: Its IP address.
         seed: Directory for what the machine is given at boot.
         reachable: Whether it is connected to the network.
+
+    Attributes:
+        address: Its IP address.
+        ended: Called with the exit status of its init when it ends by itself.
     """
 
-    def __init__(self, engine: Engine, name: str, address: str, seed: Path, *, reachable: bool = True) -> None:
-        self.name = name
-        self.address = address
+    def __init__(self, engine: Engine, name: str, seed: Path, *, reachable: bool = True) -> None:
+        self.address = engine.address() if reachable else _BLACK_HOLE
+        self.ended: Callable[[int], None] = lambda _status: None
         self._engine = engine
         self._api = engine.api
         self._container = f"{engine.network}-{name}"
         self._seed = seed
         self._reachable = reachable
-        self._busy = threading.RLock()
+        self._jobs = ThreadPoolExecutor(1, f"machine {name}")
+        self._run = _Run()
         self._exists = False
-        self._meant = False
-        self._gone = False
 
-    @property
-    def container(self) -> str:
-        """Name of the container."""
-        return self._container
-
-    @property
-    def meant(self) -> bool:
-        """Whether the lab itself ends the machine, so that its end is no news."""
-        return self._meant
-
-    def start(self, image: str, boot: Boot) -> bool:
+    def start(self, boot: Boot, image: Callable[[], str] | None = None) -> Future[None]:
         """Start the machine.
 
         Args:
-            image: File system to start from, where the machine does not exist yet.
             boot: What the machine is given.
-
-        Returns:
-            Whether it runs; it does not when it was removed meanwhile.
+            image: Returns the file system to start from; for a machine that does not exist yet.
         """
-        with self._busy:
-            if self._gone:
-                return False
-            write_seed(self._seed, boot)
-            if not self._exists:
-                self._create(image, boot)
-            self._meant = False
-            self._api.start(self._container)
-            self._let_boot()
-            return True
 
-    def stop(self) -> None:
+        def work() -> None:
+            write_seed(self._seed, boot)
+            if image is not None:
+                self._create(image(), boot)
+            run = self._run = _Run()
+            self._api.start(self._container)
+            threading.Thread(target=self._watch, args=(run,), name=f"watch {self._container}", daemon=True).start()
+            if self._reachable:
+                connect(self._api.inspect_container(self._container)["State"]["Pid"], self._engine.metadata)
+            (self._seed / "ready").touch()
+
+        return self._jobs.submit(work)
+
+    def stop(self) -> Future[None]:
         """Shut the machine down."""
-        with self._busy:
-            self._meant = True
+
+        def work() -> None:
+            self._run.meant = True
             with contextlib.suppress(NotFound):
                 self._api.stop(self._container, timeout=STOP_TIMEOUT)
 
-    def remove(self) -> None:
-        """Cut the power and throw the machine away; one that is still being started is not."""
-        with self._busy:
-            self._meant = self._gone = True
+        return self._jobs.submit(work)
+
+    def remove(self) -> Future[None]:
+        """Cut the power and throw the machine away. Nothing can be asked of it afterwards."""
+
+        def work() -> None:
+            self._run.meant = True
             with contextlib.suppress(NotFound):
                 self._api.remove_container(self._container, force=True, v=True)
 
-    def capture(self, repository: str, tag: str) -> str:
-        """Make an image of the machine's file system.
+        job = self._jobs.submit(work)
+        self._jobs.shutdown(wait=False)
+        return job
 
-        Returns:
-            Id of the image.
-        """
-        with self._busy:
-            return str(self._api.commit(self._container, repository=repository, tag=tag)["Id"])
+    def capture(self, repository: str, tag: str) -> Future[None]:
+        """Make an image of the machine's file system."""
+        return self._jobs.submit(self._api.commit, self._container, repository=repository, tag=tag)
 
     def console(self) -> bytes:
         """Return what the machine wrote to its console."""
         try:
             return bytes(self._api.logs(self._container, stdout=True, stderr=True, tail=1000))
-        except (NotFound, APIError):
+        except APIError:
             return b""
 
     def _create(self, image: str, boot: Boot) -> None:
-        network: dict[str, Any] = {"network_disabled": True}
+        network: dict[str, Any] = {}
         if self._reachable:
             endpoint = self._api.create_endpoint_config(ipv4_address=self.address)
             network = {"networking_config": self._api.create_networking_config({self._engine.network: endpoint})}
         host = self._api.create_host_config(
             binds=["/sys/fs/cgroup:/sys/fs/cgroup:ro", f"{self._seed}:{SEED}:ro"],
             tmpfs={"/run": "exec,mode=755", "/run/lock": "mode=1777"},
-            # Without it systemd's reboot is an exit like any other.
+            # Without it, systemd's reboot is an exit like any other.
             cap_add=["SYS_BOOT"],
             network_mode=self._engine.network if self._reachable else "none",
         )
@@ -130,8 +144,11 @@ class Machine:
             host_config=host,
             **network,
         )
-        self._exists = True
 
-    def _let_boot(self) -> None:
-        """Let the machine, which waits for it, boot."""
-        (self._seed / "ready").touch()
+    def _watch(self, run: _Run) -> None:
+        try:
+            status = self._api.wait(self._container)["StatusCode"]
+        except (DockerException, RequestException):
+            return
+        if not run.meant:
+            self.ended(int(status))

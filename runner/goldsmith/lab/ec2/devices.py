@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from moto.kms import kms_backends
+
 from goldsmith.lab.ec2.common import refuse
 
 _KEYS = ("SnapshotId", "VolumeSize", "VolumeType", "Iops", "Throughput", "Encrypted", "KmsKeyId", "DeleteOnTermination")
@@ -40,6 +42,23 @@ def combined(
     return [{"DeviceName": name, "Ebs": _complete(backend, name, ebs)} for name, ebs in found.items()]
 
 
+def key_arn(backend: Any, key: str | None) -> str:
+    """Return the ARN of a key.
+
+    Args:
+        backend: Region's backend of moto.
+        key: Its id, alias or ARN; None for the one that EBS uses by default. One that KMS does not know passes, too.
+    """
+    if key is None:
+        return str(backend.default_kms_key_id or backend._create_default_encryption_key())
+    kms = kms_backends[backend.account_id][backend.region_name]
+    try:
+        return str(kms.describe_key(key).arn)
+    except Exception:  # noqa: BLE001  moto has several ways to say that there is none
+        name = key if key.startswith("alias/") else f"key/{key}"
+        return key if key.startswith("arn:") else f"arn:aws:kms:{backend.region_name}:{backend.account_id}:{name}"
+
+
 def _complete(backend: Any, name: str, ebs: dict[str, Any]) -> dict[str, Any]:
     size = ebs.get("VolumeSize")
     if ebs.get("SnapshotId"):
@@ -53,6 +72,10 @@ def _complete(backend: Any, name: str, ebs: dict[str, Any]) -> dict[str, Any]:
             )
         if snapshot.encrypted:
             ebs = {"KmsKeyId": snapshot.kms_key_id, **ebs, "Encrypted": True}
+    if ebs.get("Encrypted") or backend.ebs_encryption_by_default:
+        ebs = {**ebs, "Encrypted": True, "KmsKeyId": key_arn(backend, ebs.get("KmsKeyId"))}
+    elif ebs.get("KmsKeyId"):
+        raise refuse("InvalidParameterDependency", "The parameter KmsKeyId requires the parameter Encrypted")
     if not size:
         raise refuse("MissingParameter", f"The request must contain the parameter size or snapshotId for {name}")
     ebs = {"DeleteOnTermination": True, "Encrypted": False, **ebs, "VolumeSize": size}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -14,21 +16,24 @@ from goldsmith.lab.machine import REBOOT, Machine
 
 CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
 
-BY_USER = ("Client.UserInitiatedShutdown", "User initiated shutdown")
-BY_GUEST = ("Client.InstanceInitiatedShutdown", "Instance initiated shutdown")
+Reason = tuple[str, str]
+BY_USER: Reason = ("Client.UserInitiatedShutdown", "User initiated shutdown")
+BY_GUEST: Reason = ("Client.InstanceInitiatedShutdown", "Instance initiated shutdown")
 
 
 @dataclass
 class Guest:
-    """An instance and its machine.
+    """An instance and its machine. Who calls its methods holds the cloud's lock.
 
     Attributes:
-        cloud: The lab's resources; its lock is held by who calls these methods, but for the ones with an underscore.
+        cloud: The lab's resources.
         instance: moto's instance.
         machine: Its machine.
         snapshot: Id of the snapshot that it starts from.
         boot: What it is given at its first boot.
         public: Whether it has a public address.
+        reachable: Whether it is connected to the network.
+        running_since: When it was last running, as the status checks count; None when it is not.
     """
 
     cloud: Cloud
@@ -37,107 +42,104 @@ class Guest:
     snapshot: str
     boot: Boot
     public: bool
+    reachable: bool = True
+    running_since: datetime | None = None
+
+    def __post_init__(self) -> None:
+        """Follow the machine when it ends by itself."""
+        self.machine.ended = self._ended
 
     def launch(self) -> None:
         """Start the machine for the first time."""
-        self._show("pending")
         nic = self.instance.nics[0]
         nic.private_ip_address = self.machine.address
         nic.private_ip_addresses = [{"Primary": True, "PrivateIpAddress": self.machine.address}]
         nic.public_ip_auto_assign = False
-        nic.public_ip = self.machine.address if self.public else None
-        self.cloud.later(f"launch {self.instance.id}", self._start, self.boot)
+        self._begin(self.machine.start(self.boot, lambda: self.cloud.image_of(self.snapshot)))
 
     def start(self) -> None:
         """Start the machine that was stopped."""
-        self._show("pending")
-        self.instance.nics[0].public_ip = self.machine.address if self.public else None
-        self.cloud.later(f"start {self.instance.id}", self._start, replace(self.boot, first=False))
+        self._begin(self.machine.start(replace(self.boot, first=False)))
 
-    def stop(self) -> None:
+    def stop(self, reason: Reason = BY_USER) -> None:
         """Shut the machine down."""
-        self._show("stopping", *BY_USER)
-        self.cloud.later(f"stop {self.instance.id}", self._stop)
+        self._show("stopping", reason)
+        self._follow("stop", self.machine.stop(), "stopping", lambda: self._stopped(reason))
 
     def reboot(self) -> None:
         """Shut the machine down and start it again."""
-        self.cloud.later(f"reboot {self.instance.id}", self._reboot)
+        self.machine.stop()
+        self.again()
 
-    def terminate(self) -> None:
+    def again(self) -> None:
+        """Start the machine again, of which the API does not tell that it was stopped."""
+        self.machine.start(replace(self.boot, first=False))
+
+    def terminate(self, reason: Reason = BY_USER) -> None:
         """Throw the machine away."""
-        self._show("shutting-down", *BY_USER)
-        self.cloud.later(f"terminate {self.instance.id}", self._terminate, BY_USER)
+        self._show("shutting-down", reason)
+        self._follow("terminate", self.machine.remove(), "shutting-down", lambda: self._terminated(reason))
 
-    def ended(self, status: int) -> None:
-        """Follow the machine, which ended by itself: it reboots, or was shut down from within. Takes the lock.
+    def _begin(self, started: Future[None]) -> None:
+        self._show("pending")
+        self.instance.nics[0].public_ip = self.machine.address if self.public else None
 
-        Args:
-            status: Exit status of its init.
-        """
+        def follow() -> None:
+            try:
+                started.result()
+            except Exception:
+                with self.cloud.lock:
+                    if self.instance.state == "pending":
+                        self.terminate(("Server.InternalError", "Internal error on launch"))
+                raise
+            self.cloud.wait("run")
+            with self.cloud.lock:
+                if self.instance.state == "pending":
+                    self._show("running")
+                    self.running_since = datetime.now(UTC)
+
+        self.cloud.later(f"run {self.instance.id}", follow)
+
+    def _follow(self, what: str, job: Future[None], state: str, then: Callable[[], None]) -> None:
+        """Wait in the background for the machine and the time it takes, then go on, if the state is still the same."""
+
+        def follow() -> None:
+            job.result()
+            self.cloud.wait(what)
+            with self.cloud.lock:
+                if self.instance.state == state:
+                    then()
+
+        self.cloud.later(f"{what} {self.instance.id}", follow)
+
+    def _ended(self, status: int) -> None:
+        """Follow the machine, which ended by itself: it reboots, or was shut down from within."""
         with self.cloud.lock:
             if self.instance.state not in ("pending", "running"):
                 return
             if status == REBOOT:
-                self.cloud.later(f"reboot {self.instance.id}", self._again)
+                self.again()
             elif self.instance.instance_initiated_shutdown_behavior == "terminate":
-                self._show("shutting-down", *BY_GUEST)
-                self.cloud.later(f"terminate {self.instance.id}", self._terminate, BY_GUEST)
+                self.terminate(BY_GUEST)
             else:
-                self._show("stopping", *BY_GUEST)
-                self.cloud.later(f"stop {self.instance.id}", self._stopped, BY_GUEST)
+                self.stop(BY_GUEST)
 
-    def _start(self, boot: Boot) -> None:
-        try:
-            runs = self.machine.start(self.cloud.image_of(self.snapshot) if boot.first else "", boot)
-        except Exception:
-            self.machine.remove()
-            with self.cloud.lock:
-                self._end("Server.InternalError", "Internal error on launch")
-            raise
-        self.cloud.wait("run")
-        with self.cloud.lock:
-            if runs and self.instance.state == "pending":
-                self._show("running")
+    def _stopped(self, reason: Reason) -> None:
+        self._show("stopped", reason)
+        # An address that is not an Elastic IP goes when the instance stops.
+        self.instance.nics[0].public_ip = None
 
-    def _again(self) -> None:
-        self.machine.start("", replace(self.boot, first=False))
-
-    def _reboot(self) -> None:
-        self.machine.stop()
-        with self.cloud.lock:
-            boots = self.instance.state == "running"
-        if boots:
-            self._again()
-
-    def _stop(self) -> None:
-        self.machine.stop()
-        self._stopped(BY_USER)
-
-    def _stopped(self, reason: tuple[str, str]) -> None:
-        self.cloud.wait("stop")
-        with self.cloud.lock:
-            if self.instance.state == "stopping":
-                self._show("stopped", *reason)
-                # An address that is not an Elastic IP goes when the instance stops.
-                self.instance.nics[0].public_ip = None
-
-    def _terminate(self, reason: tuple[str, str]) -> None:
-        self.machine.remove()
-        self.cloud.wait("terminate")
-        with self.cloud.lock:
-            self._end(*reason)
-
-    def _end(self, code: str, message: str) -> None:
-        if self.instance.state == "terminated":
-            return
+    def _terminated(self, reason: Reason) -> None:
         self.instance.terminate()
-        self._show("terminated", code, message)
+        self._show("terminated", reason)
 
-    def _show(self, state: str, code: str = "", message: str = "") -> None:
+    def _show(self, state: str, reason: Reason | None = None) -> None:
         """Give the instance a state, with the reason for it."""
+        self.running_since = None
         self.instance._state = InstanceState(state, CODES[state])
-        self.instance.state_reason = StateReason(f"{code}: {message}" if code else "", code)
-        moment = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S GMT")
-        self.instance._reason = f"User initiated ({moment})" if (code, message) == BY_USER else f"{code}: {message}"
-        if not code:
-            self.instance._reason = ""
+        self.instance.state_reason = self.instance._reason = None
+        if reason is not None:
+            code, message = reason
+            moment = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S GMT")
+            self.instance.state_reason = StateReason(f"{code}: {message}", code)
+            self.instance._reason = f"User initiated ({moment})" if reason == BY_USER else f"{code}: {message}"

@@ -92,7 +92,7 @@ class Image(TaggedEC2Resource):
         self.sriov_net_support: str | None = "simple"
         self.imds_support: str | None = None
         self.tpm_support: str | None = None
-        self.deprecation_time: datetime | None = None
+        self.deprecated_at: datetime | None = None
         self.deregistration_protection = "disabled"
         self.launch_permissions: list[dict[str, str]] = []
         self.source_instance_id: str | None = None
@@ -109,6 +109,21 @@ class Image(TaggedEC2Resource):
         self.kernel_id: str | None = None
         self.product_codes: list[str] = []
         self.owner_alias: str | None = None
+
+    def inherit(self, source: Any) -> None:
+        """Take over from another image what belongs to the system in it."""
+        for name in ("architecture", "boot_mode", "ena_support", "sriov_net_support", "imds_support", "tpm_support"):
+            setattr(self, name, getattr(source, name))
+
+    @property
+    def deprecation_time(self) -> str | None:
+        """When it is deprecated, as the API writes it."""
+        return self.deprecated_at.strftime("%Y-%m-%dT%H:%M:%S.000Z") if self.deprecated_at else None
+
+    @property
+    def last_launched_time(self) -> str | None:
+        """When an instance was last started from it, as the API writes it."""
+        return self.last_launched.strftime("%Y-%m-%dT%H:%M:%S.000Z") if self.last_launched else None
 
     @property
     def image_location(self) -> str:
@@ -141,7 +156,7 @@ class Image(TaggedEC2Resource):
     @property
     def is_deprecated(self) -> bool:
         """Whether its time of deprecation has come."""
-        return self.deprecation_time is not None and self.deprecation_time <= datetime.now(UTC).replace(tzinfo=None)
+        return self.deprecated_at is not None and self.deprecated_at <= datetime.now(UTC).replace(tzinfo=None)
 
     def get_filter_value(self, filter_name: str, method_name: str | None = None) -> Any:  # noqa: ARG002  moto gives it
         """Return what a filter of DescribeImages looks at."""

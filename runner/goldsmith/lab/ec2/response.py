@@ -6,11 +6,16 @@ from typing import Any
 
 from moto.ec2.responses import EC2Response
 
+from goldsmith.lab.ec2.image_attributes import ImageAttributes
+from goldsmith.lab.ec2.image_list import ImageList
 from goldsmith.lab.ec2.images import Images
 from goldsmith.lab.ec2.instances import Instances
+from goldsmith.lab.ec2.key_pairs import KeyPairs
+from goldsmith.lab.ec2.snapshots import Snapshots
+from goldsmith.lab.ec2.tags import Tags
 
 
-class LabEC2(Instances, Images, EC2Response):
+class LabEC2(Instances, Images, ImageList, ImageAttributes, Snapshots, KeyPairs, Tags, EC2Response):
     """EC2's API, one call at a time."""
 
     def call_action(self) -> Any:
