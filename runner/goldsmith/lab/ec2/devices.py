@@ -35,10 +35,11 @@ def combined(
             found.pop(name, None)
         elif "Ebs" in one:
             given = {key: value for key, value in one["Ebs"].items() if key in _KEYS and value is not None}
-            if found.get(name, {}).get("VolumeType") != given.get("VolumeType", found.get(name, {}).get("VolumeType")):
+            had = found.get(name, {})
+            if given.get("VolumeType", had.get("VolumeType")) != had.get("VolumeType"):
                 # What one type of volume can do, another one may not.
-                found[name] = {k: v for k, v in found[name].items() if k not in ("Iops", "Throughput")}
-            found[name] = {"VolumeType": "gp2", **found.get(name, {}), **given}
+                had = {key: value for key, value in had.items() if key not in ("Iops", "Throughput")}
+            found[name] = {"VolumeType": "gp2", **had, **given}
     return [{"DeviceName": name, "Ebs": _complete(backend, name, ebs)} for name, ebs in found.items()]
 
 
