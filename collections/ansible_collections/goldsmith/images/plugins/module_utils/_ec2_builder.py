@@ -25,6 +25,7 @@ from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fau
 from ansible_collections.goldsmith.images.plugins.module_utils._iam_leftovers import iam_name
 from ansible_collections.goldsmith.images.plugins.module_utils._keepsakes import Keepsakes
 from ansible_collections.goldsmith.images.plugins.module_utils._ssh_probe import Door
+from ansible_collections.goldsmith.images.plugins.module_utils._wait import RUNNING
 
 
 @dataclass
@@ -105,7 +106,9 @@ class Making:
         """
         found = self.earlier()
         if found:
-            return self._enter(wait_running(self._client, found["InstanceId"], self._timeout), changed=False)
+            if found["State"]["Name"] != RUNNING.goal:
+                found = wait_running(self._client, found["InstanceId"], self._timeout)
+            return self._enter(found, changed=False)
         whole = self._access.makes_key or not self._keepsakes.there
         try:
             around = self._surroundings()

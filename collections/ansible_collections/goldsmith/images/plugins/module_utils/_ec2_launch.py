@@ -138,7 +138,7 @@ def _take_for_an_answer(response: Any, **_others: Any) -> None:
 
 def _start(client: Any, wanted: Wanted, way: Candidate, around: Surroundings, now: datetime) -> dict[str, Any]:
     def unseen(fault: AwsFault) -> bool:
-        return any(_UNKNOWN[kind] in (fault.code, fault.detail[: len(_UNKNOWN[kind])]) for kind in around.made)
+        return any(_UNKNOWN[kind] == fault.code or _UNKNOWN[kind] in fault.detail for kind in around.made)
 
     for generation in range(_GENERATIONS):
         asked = request(wanted, way, around, now, generation)

@@ -81,8 +81,8 @@ def find(aws: Aws, wanted: Wanted, now: datetime) -> dict[str, Any]:
         images = _search(aws, wanted, deprecated=True)
     if not images:
         raise Fault(
-            f"no image in {aws.region} answers to {wanted.called}. Look at owner, name (with its wildcards), filters and "
-            "the region; images of other accounts are found only when they are public or shared with this one."
+            f"no image in {aws.region} answers to {wanted.called}. Look at owner, name and its wildcards, filters "
+            "and region; images of other accounts are found only when they are public or shared with this one."
         )
     found = newest(images)
     raise Fault(
