@@ -229,7 +229,7 @@ def test_candidate_goes_with_its_snapshot_and_finished_images_stay(
     }
 
 
-def test_what_has_expired_goes_in_every_region_whichever_build_it_is_of(
+def test_what_has_expired_goes_in_all_regions_that_are_named_whichever_build_it_is_of(
     account: Account, sweep: Sweep, build_id: str
 ) -> None:
     old, young = f"{build_id}-old", f"{build_id}-young"
@@ -238,8 +238,8 @@ def test_what_has_expired_goes_in_every_region_whichever_build_it_is_of(
     kept = account.role(young)
     stays = account.key_pair(young)
 
-    told = sweep(check=True, regions=["all"])
-    result = sweep(regions=["all"])
+    told = sweep(check=True, regions=["eu-west-1", "ap-south-1"])
+    result = sweep(regions=["eu-west-1", "ap-south-1"])
 
     assert {(one["region"], one["id"]) for one in result["removed"] if one["build"] == old} == {
         ("eu-west-1", here),

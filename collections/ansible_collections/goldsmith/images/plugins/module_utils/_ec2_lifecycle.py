@@ -139,7 +139,8 @@ def judge(
     """
     verdicts = []
     kept: dict[tuple[str, ...], int] = {}
-    for image in sorted(images, key=lambda one: (one.series, one.created, one.id), reverse=True):
+    # EC2 tells the second of a creation; builds that have the same one differ by their ids, which begin with a time.
+    for image in sorted(images, key=lambda one: (one.series, one.created, one.build, one.id), reverse=True):
         counts = image.status == "available" and image.state in ("published", "")
         before = kept.get(image.series, 0)
         if counts:

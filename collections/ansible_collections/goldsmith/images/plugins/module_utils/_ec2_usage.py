@@ -103,19 +103,24 @@ def _template_users(aws: Aws, client: Any) -> Iterable[tuple[str, str]]:
     parameters = sorted({image[len(PARAMETER) :] for image, _user in named if image.startswith(PARAMETER)})
     values = _values(aws, parameters)
     for image, user in named:
-        yield values.get(image[len(PARAMETER) :], "") if image.startswith(PARAMETER) else image, user
+        for found in values[image[len(PARAMETER) :]] if image.startswith(PARAMETER) else [image]:
+            yield found, user
 
 
 def _template_words(version: Mapping[str, Any]) -> str:
     return f"launch template {version['LaunchTemplateName']} version {version['VersionNumber']}"
 
 
-def _values(aws: Aws, parameters: list[str]) -> dict[str, str]:
-    """Return the values of SSM parameters, by what templates name: ``name``, ``name:version`` or ``name:label``."""
-    values: dict[str, str] = {}
+def _values(aws: Aws, parameters: list[str]) -> dict[str, set[str]]:
+    """Return the values of SSM parameters, by what templates name: ``name``, ``name:version`` or ``name:label``.
+
+    Of one of which several versions are named, each is told the values of all: that spares too much, never too little.
+    """
+    values: dict[str, set[str]] = {name: set() for name in parameters}
     for part in chunks(parameters, 10):
         for parameter in _parameters(aws.client("ssm"), part) or ():
-            selector = parameter.get("Selector", "").lstrip(":")
-            for name in (parameter["Name"], parameter.get("ARN", "")):
-                values[f"{name}:{selector}" if selector else name] = parameter["Value"]
+            for name in parameters:
+                for known in (parameter["Name"], parameter.get("ARN") or parameter["Name"]):
+                    if name == known or name.startswith(f"{known}:"):
+                        values[name].add(parameter["Value"])
     return values

@@ -153,7 +153,12 @@ def test_each_series_keeps_its_own_newest() -> None:
     assert sorted(going(verdicts)) == ["ami-2", "arm-9"]
 
 
-def test_of_two_that_are_equally_old_the_same_one_goes_each_time() -> None:
+def test_of_two_that_are_equally_old_the_earlier_build_goes() -> None:
+    two = [image(1, "ami-a", build="20261122T070001-0"), image(1, "ami-b", build="20261122T070000-1")]
+    assert going(judged(two)) == going(judged(two[::-1])) == ["ami-b"]
+
+
+def test_of_two_that_nothing_else_tells_apart_the_same_one_goes_each_time() -> None:
     two = [image(1, "ami-a"), image(1, "ami-b")]
     assert going(judged(two)) == going(judged(two[::-1])) == ["ami-a"]
 
