@@ -104,7 +104,7 @@ def remove_private_directories(build_id: str) -> list[Path]:
     """Remove the private directories and the SSH keys that a killed run left, and return the directories."""
     found = private_directories(build_id)
     for parent in filter(None, (os.environ.get("XDG_RUNTIME_DIR"), str(_MEMORY), tempfile.gettempdir())):
-        for path in Path(parent).glob(f"goldsmith-{build_id}.key*"):
+        for path in Path(parent).glob(f"goldsmith-{build_id}.*"):
             path.unlink(missing_ok=True)
     for path in found:
         shutil.rmtree(path, ignore_errors=True)

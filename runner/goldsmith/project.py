@@ -71,10 +71,11 @@ An Ansible project that builds the image *{name}*, written by Goldsmith {generat
 
     ansible-playbook {playbook}
 
-It needs ansible-core, the collection `goldsmith.images` and what the builder stands on (Docker: the Python packages
-`docker` and `ansible`, the `docker` command, an engine). The result is written to `output/result.json`. A build that
-fails ends with a status other than 0 and leaves nothing behind; what a killed one leaves behind goes with
-`ansible-playbook goldsmith.images.sweep`.
+It needs ansible-core, the collection `goldsmith.images` and what the builder stands on. Docker: the Python packages
+`docker` and `ansible`, the `docker` command, an engine. EC2: the Python package `boto3`, `ssh`, credentials where every
+AWS client finds them. The result is written to `output/result.json`. A build that fails ends with a status other than 0
+and leaves nothing behind; what a killed one leaves behind goes with `ansible-playbook goldsmith.images.sweep`, for EC2
+with `-e '{{"goldsmith_sweep_docker": false, "goldsmith_sweep_ec2": [{{"regions": ["eu-west-1"]}}]}}'`.
 """
 
 

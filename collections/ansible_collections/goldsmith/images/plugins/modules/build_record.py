@@ -6,21 +6,21 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: build_result
-short_description: Write how a build ended, on the controller
+module: build_record
+short_description: Write a part of a build's record, on the controller
 version_added: "0.1.0"
 author:
   - Goldsmith contributors (@goldsmith)
 description:
   - Writes a mapping as JSON into a file of the controller, whole or not at all, whatever host the task is for.
-  - Builders tell the runner by it how a build ended; see the lifecycle playbooks for what is in it.
+  - The lifecycle playbooks tell by it how a build ended, and how its machine can be entered.
 attributes:
   check_mode:
     support: full
     description: Says whether the file would change.
   diff_mode:
     support: none
-    description: A result is new each time.
+    description: What a build tells is new each time.
   idempotent:
     support: full
     description: A file that holds the same is left alone.
@@ -29,7 +29,7 @@ options:
     description: The file. Its directory exists.
     type: path
     required: true
-  result:
+  record:
     description: What to write.
     type: dict
     required: true
@@ -37,11 +37,11 @@ options:
 
 EXAMPLES = r"""
 - name: Write the result
-  goldsmith.images.build_result:
+  goldsmith.images.build_record:
     path: "{{ goldsmith_result }}"
-    result:
+    record:
       schema: 1
       status: built
 """
 
-RETURN = r"""#"""
+RETURN = ""

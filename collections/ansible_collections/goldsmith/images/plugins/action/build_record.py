@@ -1,7 +1,7 @@
 # Copyright (c) 2026 Goldsmith contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The action of the module build_result: it writes a file on the controller, for which no process need be started."""
+"""The action of the module build_record: it writes a file on the controller, for which no process need be started."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ansible.plugins.action import ActionBase
 
 OPTIONS: Dict[str, Any] = {
     "path": {"type": "path", "required": True},
-    "result": {"type": "dict", "required": True},
+    "record": {"type": "dict", "required": True},
 }
 
 
 class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core has no types
-    """Write a build's result, whole or not at all."""
+    """Write a part of a build's record, whole or not at all."""
 
     _supports_check_mode = True
     _supports_async = False
@@ -30,14 +30,14 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core has no type
         outcome: Dict[str, Any] = super().run(tmp, task_vars)
         options = self.validate_argument_spec(OPTIONS)[1]
         path = Path(options["path"])
-        text = json.dumps(options["result"], indent=2) + "\n"
+        text = json.dumps(options["record"], indent=2) + "\n"
         try:
             before = path.read_text(encoding="utf-8") if path.exists() else ""
             outcome["changed"] = before != text
             if outcome["changed"] and not self._task.check_mode:
                 _write(path, text)
         except OSError as error:
-            outcome.update(failed=True, msg=f"the build's result {path} cannot be written: {error.strerror}")
+            outcome.update(failed=True, msg=f"the build's record {path} cannot be written: {error.strerror}")
         return outcome
 
 
