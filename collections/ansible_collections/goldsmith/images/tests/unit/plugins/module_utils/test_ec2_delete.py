@@ -98,7 +98,7 @@ class Ec2:
         operation = "".join(part.capitalize() for part in name.split("_"))
 
         def called(**arguments: Any) -> dict[str, Any]:
-            (value,) = arguments.values()
+            value = next(iter(arguments.values()))
             self._called(operation, value[0] if isinstance(value, list) else value)
             return {}
 
