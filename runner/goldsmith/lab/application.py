@@ -14,10 +14,12 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from werkzeug.serving import make_server
 
 from goldsmith.lab.cloud import Cloud
+from goldsmith.lab.ec2.common import LabResponse
 from goldsmith.lab.ec2.response import LabEC2
 from goldsmith.lab.engine import Engine
 from goldsmith.lab.faults import Fault
 from goldsmith.lab.gateway import Gateway
+from goldsmith.lab.metadata import Metadata
 from goldsmith.lab.recorder import Recorder
 
 
@@ -26,6 +28,17 @@ class _Handler(MotoRequestHandler):
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Say nothing of a request that was answered."""
+
+
+def _create(service: str) -> Any:
+    """Return the application of a service, which is loaded when it is first called."""
+    if service == "ssm":
+        import moto.ssm.urls  # noqa: PLC0415
+
+        from goldsmith.lab.ssm import LabSSM  # noqa: PLC0415
+
+        moto.ssm.urls.url_paths["{0}/$"] = LabSSM.dispatch
+    return create_backend_app(service)
 
 
 class Application:
@@ -44,9 +57,11 @@ class Application:
     ) -> None:
         self._recorder = recorder
         self._cloud = Cloud(client, engine, directory, options.get("delays") or {})
-        LabEC2.cloud = self._cloud
+        self._metadata = Metadata(self._cloud, engine.gateway)
+        engine.metadata = self._metadata.address
+        LabResponse.cloud = self._cloud
         moto.ec2.urls.url_paths["{0}/"] = LabEC2.dispatch
-        gateway = Gateway(DomainDispatcherApplication(create_backend_app), recorder, self._control)
+        gateway = Gateway(DomainDispatcherApplication(_create), recorder, self._control)
         self._server = make_server(
             "127.0.0.1", options.get("port") or 0, gateway, threaded=True, request_handler=_Handler
         )
@@ -64,6 +79,7 @@ class Application:
         """Answer no more, and send what is held."""
         self._recorder.clear_faults()
         self._server.shutdown()
+        self._metadata.close()
         self._cloud.close()
 
     def _control(self, method: str, path: str, query: dict[str, str], document: Any) -> Any:  # noqa: PLR0911

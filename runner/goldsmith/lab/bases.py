@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -47,10 +48,23 @@ passwd --lock {user}
 echo '{user} ALL=(ALL) NOPASSWD:ALL' >/etc/sudoers.d/90-cloud-init-users
 chmod 440 /etc/sudoers.d/90-cloud-init-users
 rm -f /etc/ssh/ssh_host_*_key /etc/ssh/ssh_host_*_key.pub
+cat >/usr/bin/cloud-init <<'END'
+{cloud_init}END
+chmod 755 /usr/bin/cloud-init
 systemctl mask --quiet console-getty.service e2scrub_all.timer e2scrub_reap.service systemd-journal-flush.service
 """
 """As in Debian's own images: a user without password that may do everything. No getty, whose prompt would end up on
 the console that shows why SSH does not answer."""
+
+
+_CLOUD_INIT = """#!/bin/sh
+# What the lab has of cloud-init: `cloud-init status --wait` ends when the machine has booted and its user data ran.
+if [ "$1" = status ]; then
+  case " $* " in *" --wait "*) systemctl is-system-running --wait >/dev/null 2>&1 ;; esac
+  if [ -e /run/goldsmith-lab-failed ]; then echo "status: error"; exit 1; fi
+  echo "status: done"
+fi
+"""
 
 
 @dataclass(frozen=True)
@@ -71,11 +85,11 @@ class Base:
     user: str
     parameter: str
 
-    @property
+    @functools.cached_property
     def reference(self) -> str:
         """The image in the engine. Another one is made when what it is made of, or from where, changes."""
         sources = [source.line for source in sources_from_host(self.suite, ["main"])]
-        data = json.dumps([1, self.suite, self.user, _PACKAGES, _PREPARE, sources])
+        data = json.dumps([self.suite, self.user, _PACKAGES, _PREPARE, _CLOUD_INIT, sources])
         return f"{_REPOSITORY}:{self.suite}-{hashlib.sha256(data.encode()).hexdigest()[:12]}"
 
 
@@ -126,7 +140,7 @@ def make(client: Any, base: Base, reference: str) -> None:
 
 
 def _prepare(api: Any, source: str, base: Base, reference: str) -> None:
-    script = _PREPARE.format(user=base.user)
+    script = _PREPARE.format(user=base.user, cloud_init=_CLOUD_INIT)
     container = api.create_container(source, command=["/bin/sh", "-c", script], network_disabled=True)["Id"]
     try:
         api.start(container)

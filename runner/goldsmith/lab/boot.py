@@ -6,10 +6,13 @@ leaves there too: the authorised keys and the host keys.
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
+
+from goldsmith.lab.userdata import parse
 
 SEED = "/run/goldsmith-lab"
 INIT = f"{SEED}/init"
@@ -54,20 +57,63 @@ exec /sbin/init
 """
 
 
+_RUN = """#!/bin/sh
+# Runs the parts of the user data, one after the other; the output goes where cloud-init's does, too.
+export INSTANCE_ID={instance}
+ignored={ignored}
+{{
+  [ -z "$ignored" ] || echo "The lab has no cloud-init; ignored in the user data: $ignored"
+  for part in {seed}/{name}/*; do
+    if [ -e "$part" ] && ! "$part"; then echo "user data: $part failed"; touch /run/goldsmith-lab-failed; fi
+  done
+}} 2>&1 | tee -a /var/log/cloud-init-output.log
+[ ! -e /run/goldsmith-lab-failed ]
+"""
+
+_HOOKS = """[Unit]
+Description=User data, boot hooks
+DefaultDependencies=no
+After=local-fs.target systemd-tmpfiles-setup.service
+Before=ssh.service sshd.service
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart={seed}/run-{name}
+StandardOutput=journal+console
+"""
+
+_SCRIPTS = """[Unit]
+Description=User data, scripts
+After=network-online.target ssh.service sshd.service systemd-user-sessions.service goldsmith-lab-hooks.service
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+Environment=HOME=/root
+ExecStart={seed}/run-{name}
+StandardOutput=journal+console
+KillMode=process
+TimeoutStartSec=infinity
+"""
+
+
 @dataclass(frozen=True)
 class Boot:
     """What a machine is given.
 
     Attributes:
-        hostname: Its name.
+        name: Id of the instance.
+        hostname: Its host name.
         user: User that the keys are for.
         keys: Public keys, with their comments.
+        data: User data.
         first: Whether the instance boots for the first time.
     """
 
+    name: str
     hostname: str
     user: str = "root"
     keys: tuple[str, ...] = ()
+    data: bytes = b""
     first: bool = True
 
 
@@ -87,6 +133,32 @@ def write_seed(directory: Path, boot: Boot) -> None:
     (directory / "authorized_keys").write_text("".join(f"{key}\n" for key in boot.keys))
     if boot.first:
         (directory / "first").touch()
+    _write_units(directory, boot)
     init = directory / "init"
     init.write_text(_SCRIPT)
     init.chmod(0o755)
+
+
+def _write_units(directory: Path, boot: Boot) -> None:
+    """Write the user data, and the units that run it."""
+    data = parse(boot.data)
+    scripts = data.scripts if boot.first else []
+    ignored = "; ".join(data.ignored) if boot.first else ""
+    units = directory / "units"
+    wanted = units / "multi-user.target.wants"
+    wanted.mkdir(parents=True)
+    for name, parts, text in (("hooks", data.hooks, _HOOKS), ("scripts", scripts, _SCRIPTS)):
+        if not parts and not (name == "scripts" and ignored):
+            continue
+        folder = directory / name
+        folder.mkdir()
+        for number, part in enumerate(parts):
+            path = folder / f"part-{number:03}"
+            path.write_bytes(part)
+            path.chmod(0o755)
+        run = directory / f"run-{name}"
+        run.write_text(_RUN.format(seed=SEED, name=name, instance=boot.name, ignored=shlex.quote(ignored)))
+        run.chmod(0o755)
+        unit = f"goldsmith-lab-{name}.service"
+        (units / unit).write_text(text.format(seed=SEED, name=name))
+        (wanted / unit).symlink_to(f"../{unit}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import re
 import socket
 from collections.abc import Callable, Iterable
@@ -13,6 +14,8 @@ from xml.sax.saxutils import escape
 
 from goldsmith.lab.faults import Fault
 from goldsmith.lab.recorder import Call, Recorder
+
+log = logging.getLogger("goldsmith.lab")
 
 CONTROL = "/goldsmith-lab/"
 """Paths below this one are the lab's own."""
@@ -60,7 +63,15 @@ class Gateway:
             return _drop(environ, start_response)
         environ[FAULT] = fault.kind if fault else ""
         answer = _Answer()
-        content = b"".join(self._application(environ, answer.start))
+        try:
+            content = b"".join(self._application(environ, answer.start))
+        except Exception as error:
+            log.exception("%s %s", call.service, call.action)
+            unknown = isinstance(error, NotImplementedError)
+            failed = Fault(
+                code="InvalidAction" if unknown else "LabFailure", message=f"the lab cannot do this: {error!r}"
+            )
+            return _refuse(environ, call, failed, start_response)
         call.status = answer.status
         call.error = _error_code(content) if answer.status >= 400 else ""
         if fault is not None and fault.kind == "lost":

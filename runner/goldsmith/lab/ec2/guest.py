@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -33,7 +34,7 @@ class Guest:
         boot: What it is given at its first boot.
         public: Whether it has a public address.
         reachable: Whether it is connected to the network.
-        running_since: When it was last running, as the status checks count; None when it is not.
+        running_since: Moment of the monotonic clock at which it last began to run; None when it does not.
     """
 
     cloud: Cloud
@@ -43,7 +44,7 @@ class Guest:
     boot: Boot
     public: bool
     reachable: bool = True
-    running_since: datetime | None = None
+    running_since: float | None = None
 
     def __post_init__(self) -> None:
         """Follow the machine when it ends by itself."""
@@ -54,6 +55,7 @@ class Guest:
         nic = self.instance.nics[0]
         nic.private_ip_address = self.machine.address
         nic.private_ip_addresses = [{"Primary": True, "PrivateIpAddress": self.machine.address}]
+        nic.private_dns_name = self.instance.private_dns_name
         nic.public_ip_auto_assign = False
         self._begin(self.machine.start(self.boot, lambda: self.cloud.image_of(self.snapshot)))
 
@@ -80,6 +82,14 @@ class Guest:
         self._show("shutting-down", reason)
         self._follow("terminate", self.machine.remove(), "shutting-down", lambda: self._terminated(reason))
 
+    def checked(self) -> str:
+        """Return the result of the status checks."""
+        if self.running_since is None:
+            return "not-applicable"
+        if time.monotonic() - self.running_since < self.cloud.delays.get("status", 0):
+            return "initializing"
+        return "ok" if self.reachable else "impaired"
+
     def _begin(self, started: Future[None]) -> None:
         self._show("pending")
         self.instance.nics[0].public_ip = self.machine.address if self.public else None
@@ -96,7 +106,7 @@ class Guest:
             with self.cloud.lock:
                 if self.instance.state == "pending":
                     self._show("running")
-                    self.running_since = datetime.now(UTC)
+                    self.running_since = time.monotonic()
 
         self.cloud.later(f"run {self.instance.id}", follow)
 
@@ -130,6 +140,11 @@ class Guest:
         self.instance.nics[0].public_ip = None
 
     def _terminated(self, reason: Reason) -> None:
+        request = self.instance.ec2_backend.spot_instance_requests.get(
+            getattr(self.instance, "spot_instance_request_id", None)
+        )
+        if request is not None:
+            request.end("closed", "instance-terminated-by-user")
         self.instance.terminate()
         self._show("terminated", reason)
 

@@ -44,6 +44,7 @@ class Images(LabResponse):
         image.source_instance_id = instance.id
         image.source_image_id, image.source_image_region = instance.image_id, backend.region_name
         for one in asked:
+            one["Ebs"].pop("KmsKeyId", None)
             attached = instance.block_device_mapping.get(one["DeviceName"])
             if attached is not None:
                 one["Ebs"]["SnapshotId"] = self._snapshot_of(image, backend.volumes[attached.volume_id], instance.id)

@@ -9,8 +9,6 @@ from typing import Any
 
 from moto.core.responses import ActionResult, EmptyResult
 
-from goldsmith.lab.boot import Boot
-from goldsmith.lab.ec2 import devices
 from goldsmith.lab.ec2.common import LabResponse, refuse, returned
 from goldsmith.lab.ec2.guest import Guest
 
@@ -20,22 +18,6 @@ _CONSOLE = 64 * 1024
 
 class Instances(LabResponse):
     """Actions on instances."""
-
-    def run_instances(self) -> ActionResult:
-        """Start machines from an image."""
-        image = self._startable(self._get_param("ImageId"))
-        name = self._get_param("KeyName")
-        if name and name not in self.ec2_backend.key_pairs:
-            raise refuse("InvalidKeyPair.NotFound", f"The key pair '{name}' does not exist")
-        asked = devices.combined(
-            self.ec2_backend, image.block_device_mappings, self._get_param("BlockDeviceMappings", [])
-        )
-        self.params["BlockDeviceMappings"] = devices.creatable(asked)
-        result: ActionResult = super().run_instances()
-        for instance in result.result.instances:
-            devices.finish(self.ec2_backend, instance, asked)
-            self._guest(instance, image).launch()
-        return result
 
     def start_instances(self) -> ActionResult:
         """Start machines that are stopped."""
@@ -69,26 +51,33 @@ class Instances(LabResponse):
         output = base64.b64encode(said).decode("ascii")
         return returned(InstanceId=instance.id, Timestamp=datetime.now(UTC).replace(tzinfo=None), Output=output)
 
-    def _startable(self, identifier: str | None) -> Any:
-        image = self.ec2_backend.amis.get(identifier)
-        if image is None:
-            raise refuse("InvalidAMIID.NotFound", f"The image id '[{identifier}]' does not exist")
-        if image.state != "available":
-            raise refuse("InvalidAMIID.Unavailable", f"The image ID '{identifier}' is not available")
-        return image
+    def describe_instance_status(self) -> ActionResult:
+        """Tell how instances are."""
+        self.error_on_dryrun()
+        wanted = self._get_param("InstanceIds", [])
+        filters = self._filters_from_querystring()
+        found = self.ec2_backend.all_instances()
+        if wanted:
+            found = self.ec2_backend.get_multi_instances_by_id(wanted)
+        if not self._get_bool_param("IncludeAllInstances"):
+            found = [instance for instance in found if instance.state == "running"]
+        statuses = [self._status(instance) for instance in found]
+        shown = [one for one in statuses if all(_of(one, name) in values for name, values in filters.items())]
+        return returned(InstanceStatuses=shown)
 
-    def _guest(self, instance: Any, image: Any) -> Guest:
-        machine = self.cloud.new_machine(instance.id, reachable=self._fault != "unreachable")
-        pair = self.ec2_backend.key_pairs.get(instance.key_name)
-        boot = Boot(
-            hostname=f"ip-{machine.address.replace('.', '-')}",
-            user=self.cloud.contents[image.root_snapshot].user,
-            keys=(_authorized(pair),) if pair else (),
-        )
-        public = instance.nics[0].public_ip is not None
-        guest = Guest(self.cloud, instance, machine, image.root_snapshot, boot, public)
-        self.cloud.guests[instance.id] = guest
-        return guest
+    def _status(self, instance: Any) -> dict[str, Any]:
+        guest = self.cloud.guests[instance.id]
+        checked = guest.checked()
+        details = [{"Name": "reachability", "Status": {"ok": "passed", "impaired": "failed"}.get(checked, checked)}]
+        check = {"Status": checked, **({} if checked == "not-applicable" else {"Details": details})}
+        system = check if checked != "impaired" else {"Status": "ok"}
+        return {
+            "AvailabilityZone": instance.placement.zone,
+            "InstanceId": instance.id,
+            "InstanceState": {"Code": instance.state_code, "Name": instance.state},
+            "InstanceStatus": check,
+            "SystemStatus": system,
+        }
 
     def _instances(self) -> list[Any]:
         self.error_on_dryrun()
@@ -123,7 +112,18 @@ class Instances(LabResponse):
         return changes
 
 
-def _authorized(pair: Any) -> str:
-    """Return a key pair's public half as EC2 gives it to instances: its comment is the pair's name."""
-    kind, material = pair.material_public.decode().split()[:2]
-    return f"{kind} {material} {pair.key_name}"
+def _of(status: dict[str, Any], name: str) -> str:
+    """Return what a filter of DescribeInstanceStatus looks at."""
+    parts = {
+        "availability-zone": ("AvailabilityZone",),
+        "instance-state-name": ("InstanceState", "Name"),
+        "instance-state-code": ("InstanceState", "Code"),
+        "instance-status.status": ("InstanceStatus", "Status"),
+        "system-status.status": ("SystemStatus", "Status"),
+    }
+    if name not in parts:
+        raise refuse("InvalidParameterValue", f"The filter '{name}' is invalid")
+    found: Any = status
+    for part in parts[name]:
+        found = found[part]
+    return str(found)
