@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import os
+import threading
 from pathlib import Path
 from typing import Any
 
-# Before moto is loaded, which would list AWS's own images, each with a snapshot, in every region.
-os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
-
 import moto.ec2.urls
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.utils import get_service_model
+from moto.ec2.models import ec2_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
+from goldsmith.lab.client import REGION
 from goldsmith.lab.cloud import Cloud
 from goldsmith.lab.ec2.common import LabResponse
 from goldsmith.lab.ec2.response import LabEC2
@@ -61,7 +62,8 @@ class Application:
         engine.metadata = self._metadata.address
         LabResponse.cloud = self._cloud
         moto.ec2.urls.url_paths["{0}/"] = LabEC2.dispatch
-        gateway = Gateway(DomainDispatcherApplication(_create), recorder, self._control)
+        self._moto = DomainDispatcherApplication(_create)
+        gateway = Gateway(self._moto, recorder, self._control)
         self._server = make_server(
             "127.0.0.1", options.get("port") or 0, gateway, threaded=True, request_handler=_Handler
         )
@@ -72,15 +74,21 @@ class Application:
         return int(self._server.port)
 
     def serve(self) -> None:
-        """Answer until `close`."""
+        """Answer as long as the process runs."""
+        threading.Thread(target=self._warm_up, name="warm up", daemon=True).start()
         self._server.serve_forever()
 
-    def close(self) -> None:
-        """Answer no more, and send what is held."""
-        self._recorder.clear_faults()
-        self._server.shutdown()
-        self._metadata.close()
-        self._cloud.close()
+    def close(self) -> list[str]:
+        """End all machines, and return what was removed from the engine."""
+        return self._cloud.close()
+
+    def _warm_up(self) -> None:
+        """Do what the first call would do, while the client is still being loaded."""
+        with self._cloud.lock:
+            LabResponse.prepare(ec2_backends[DEFAULT_ACCOUNT_ID][REGION])
+        with self._moto.lock:
+            self._moto.app_instances.setdefault("ec2", _create("ec2"))
+        get_service_model("ec2")
 
     def _control(self, method: str, path: str, query: dict[str, str], document: Any) -> Any:  # noqa: PLR0911
         match method, path:

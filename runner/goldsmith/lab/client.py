@@ -20,7 +20,12 @@ from goldsmith.errors import EnvironmentFault
 from goldsmith.home import is_held
 from goldsmith.lab.faults import Fault
 
+REGION = "eu-west-1"
+"""Region that the lab's environment names; there are all the other ones, too."""
+
 STATE = "lab.json"
+"""File in the lab's directory that says where it answers, as long as something of it is there."""
+
 LOG = "lab.log"
 
 DELAYS = {"run": 1.0, "stop": 1.0, "terminate": 1.0, "image": 2.0, "copy": 2.0, "status": 2.0}
@@ -118,8 +123,8 @@ class Lab:
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": "goldsmithlab",
             "AWS_SECRET_ACCESS_KEY": "goldsmithlab",
-            "AWS_DEFAULT_REGION": "eu-west-1",
-            "AWS_REGION": "eu-west-1",
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 

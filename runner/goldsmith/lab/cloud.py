@@ -114,6 +114,13 @@ class Cloud:
         self._closing.wait(self.delays.get(delay, 0))
 
     def close(self) -> list[str]:
-        """Remove everything from the engine, and return what it was."""
+        """End all machines, and return what was removed from the engine. Nothing can be begun afterwards."""
         self._closing.set()
-        return self.engine.remove_all()
+        with self.lock:
+            machines = [guest.machine for guest in self.guests.values()]
+        for machine in machines:
+            machine.cancel()
+        removed = self.engine.remove_all()
+        for machine in machines:
+            machine.join()
+        return removed

@@ -108,6 +108,15 @@ class Machine:
         self._jobs.shutdown(wait=False)
         return job
 
+    def cancel(self) -> None:
+        """Do nothing more of what was asked."""
+        self._run.meant = True
+        self._jobs.shutdown(wait=False, cancel_futures=True)
+
+    def join(self) -> None:
+        """Wait for what is being done."""
+        self._jobs.shutdown(wait=True)
+
     def capture(self, repository: str, tag: str) -> Future[None]:
         """Make an image of the machine's file system."""
         return self._jobs.submit(self._api.commit, self._container, repository=repository, tag=tag)

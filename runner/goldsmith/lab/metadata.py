@@ -49,11 +49,6 @@ class Metadata:
         self.address: tuple[str, int] = (address, int(self._server.server_address[1]))
         threading.Thread(target=self._server.serve_forever, name="metadata", daemon=True).start()
 
-    def close(self) -> None:
-        """Answer no more."""
-        self._server.shutdown()
-        self._server.server_close()
-
     def _answer(self, client: str, method: str, path: str, headers: Any) -> tuple[int, str]:
         with self._cloud.lock:
             guest = next((one for one in self._cloud.guests.values() if one.machine.address == client), None)

@@ -5,6 +5,7 @@ It says on its standard output, in one line of JSON, that it is ready, or why it
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import os
@@ -18,13 +19,10 @@ from typing import Any
 
 from goldsmith.errors import EnvironmentFault
 from goldsmith.home import held
-from goldsmith.lab.faults import Fault
+from goldsmith.lab.client import STATE
 from goldsmith.lab.recorder import Recorder
 
 log = logging.getLogger("goldsmith.lab")
-
-STATE = "lab.json"
-"""File in the lab's directory that says where it answers, as long as something of it is there."""
 
 
 def serve(directory: Path, options: dict[str, Any]) -> None:
@@ -50,6 +48,7 @@ def serve(directory: Path, options: dict[str, Any]) -> None:
         with ThreadPoolExecutor() as pool:
             # Docker's part takes as long as loading moto.
             prepared = pool.submit(_prepare, client, engine)
+            _prepare_moto()
             from goldsmith.lab.application import Application  # noqa: PLC0415  loads moto
 
             prepared.result()
@@ -62,11 +61,26 @@ def serve(directory: Path, options: dict[str, Any]) -> None:
             threading.Thread(target=_end_with_input, args=(ended,), name="parent", daemon=True).start()
         _say({"endpoint": endpoint, "id": engine.lab})
         ended.wait()
-        application.close()
+        _tell(application.close())
     finally:
-        for what in engine.remove_all():
-            log.info("removed %s", what)
+        _tell(engine.remove_all())
         state.unlink()
+
+
+def _tell(removed: list[str]) -> None:
+    for what in removed:
+        log.info("removed %s", what)
+
+
+def _prepare_moto() -> None:
+    """Set what moto reads when it is loaded."""
+    from botocore.loaders import JSONFileLoader  # noqa: PLC0415  loads botocore
+
+    # AWS's own images would be listed, each with a snapshot, in every region.
+    os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
+    # moto reads the description of EC2 once for each part of the world, a sixth of a second each time.
+    load = functools.cache(JSONFileLoader().load_file)
+    JSONFileLoader.load_file = lambda _self, file_path: load(file_path)  # type: ignore[method-assign, assignment]
 
 
 def _prepare(client: Any, engine: Any) -> None:
@@ -107,8 +121,6 @@ def main() -> None:
         _say({"fault": f"the lab needs {error.name}, which is not installed", "hint": "pip install 'goldsmith[lab]'"})
         sys.exit(EnvironmentFault.exit_code)
 
-
-__all__ = ["Fault", "main", "serve"]
 
 if __name__ == "__main__":
     main()
