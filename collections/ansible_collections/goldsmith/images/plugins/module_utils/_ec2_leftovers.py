@@ -6,18 +6,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any
 
+from ansible_collections.goldsmith.images.plugins.module_utils._at_once import at_once
 from ansible_collections.goldsmith.images.plugins.module_utils._aws import (
     TAG_BUILD,
     TAG_EXPIRES,
     TAG_ROLE,
     TAG_STATE,
     Aws,
-    AwsFault,
     call,
 )
 from ansible_collections.goldsmith.images.plugins.module_utils._ec2_delete import (
@@ -50,11 +50,6 @@ __all__ = [
     "remove",
     "search",
 ]
-
-THREADS = 8
-"""Regions that are worked in at once."""
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -150,12 +145,13 @@ def search(
     if build_ids or expired:
         if not set(EC2_KINDS).isdisjoint(kinds):
             for region in regions:
-                jobs[region] = _search_region(aws.client(region=region), region, build_ids, expired, now, role=role)
+                client = aws.client(region=region)
+                jobs[region] = partial(_search_region, client, region, build_ids, expired, now, role=role)
         # What is in IAM is the builder's; an instance to verify an image has none of its own.
         if not set(IAM_KINDS).isdisjoint(kinds) and role in (None, "builder"):
-            jobs["iam"] = _search_iam(aws.client("iam"), build_ids, expired, now)
-    for where, answer in _at_once(jobs).items():
-        if isinstance(answer, AwsFault):
+            jobs["iam"] = partial(_search_iam, aws.client("iam"), build_ids, expired, now)
+    for where, answer in at_once(jobs).items():
+        if isinstance(answer, Fault):
             refused.append(Refusal(where, str(answer)))
         else:
             found += [one for one in answer if one.kind in kinds]
@@ -165,21 +161,14 @@ def search(
 def inspect(aws: Aws, leftovers: Sequence[Leftover]) -> list[Leftover]:
     """Return those that are not over yet, with their names and times of expiry.
 
-    Costs a call a region, one more where there are instances, and one where there are spot requests.
-
-    Raises:
-        Fault: A region refuses.
+    Costs a call a region, one more where there are instances, and one where there are spot requests. Of a region that
+    refuses, all are returned as they are.
     """
     parts = _by_region(leftovers)
-    jobs = {
-        region: _inspection(aws.client(region=region), part) if region else _same(part)
-        for region, part in parts.items()
-    }
-    seen: list[Leftover] = []
-    for answer in _at_once(jobs).values():
-        if isinstance(answer, AwsFault):
-            raise answer
-        seen += answer
+    seen = parts.pop("", [])  # what is in IAM was told whole
+    jobs = {region: partial(_inspect_region, aws.client(region=region), part) for region, part in parts.items()}
+    for region, answer in at_once(jobs).items():
+        seen += parts[region] if isinstance(answer, Fault) else answer
     return in_order(seen)
 
 
@@ -199,11 +188,13 @@ def remove(aws: Aws, leftovers: Sequence[Leftover], timeout: float) -> tuple[lis
     """
     parts = _by_region(leftovers)
     in_iam = parts.pop("", [])
-    jobs = {region: _removal(aws.client(region=region), part, timeout) for region, part in parts.items()}
+    jobs = {
+        region: partial(remove_in_region, aws.client(region=region), part, timeout) for region, part in parts.items()
+    }
     removed: list[Leftover] = []
     failed: list[Leftover] = []
-    for region, answer in _at_once(jobs).items():
-        if isinstance(answer, AwsFault):
+    for region, answer in at_once(jobs).items():
+        if isinstance(answer, Fault):
             failed += [replace(one, reason=str(answer)) for one in parts[region]]
         else:
             removed += answer[0]
@@ -222,74 +213,43 @@ def _by_region(leftovers: Iterable[Leftover]) -> dict[str, list[Leftover]]:
     return parts
 
 
-def _at_once(jobs: dict[str, Callable[[], Result]]) -> dict[str, Result | AwsFault]:
-    """Do all of it, in threads where it is more than one; return what each returned or what AWS has against it."""
-
-    def attempt(job: Callable[[], Result]) -> Result | AwsFault:
-        try:
-            return job()
-        except AwsFault as fault:
-            return fault
-
-    if len(jobs) < 2:
-        return {name: attempt(job) for name, job in jobs.items()}
-    with ThreadPoolExecutor(THREADS) as pool:
-        return dict(zip(jobs, pool.map(attempt, jobs.values())))
-
-
-# Each of these returns what a thread is to do.
-
-
 def _search_region(
     client: Any, region: str, build_ids: Collection[str], expired: bool, now: datetime, *, role: str | None
-) -> Callable[[], list[Leftover]]:
-    def search_region() -> list[Leftover]:
-        keys = [TAG_BUILD, TAG_STATE, *([TAG_ROLE] if role else [])]
-        if expired:
-            rows = _tags(client, key=[*keys, TAG_EXPIRES]) or []
-        else:
-            # Only the rows that decide: those of published images may be thousands.
-            values = ["candidate", *([role] if role else [])]
-            rows = []
-            for part in chunks(sorted(build_ids), 190):
-                rows += _tags(client, key=keys, value=[*part, *values]) or []
-        found = (leftover(resource, build_ids, expired, now, role) for resource in resources(rows, region))
-        return [one for one in found if one]
-
-    return search_region
+) -> list[Leftover]:
+    keys = [TAG_BUILD, TAG_STATE, *([TAG_ROLE] if role else [])]
+    if expired:
+        rows = _tags(client, key=[*keys, TAG_EXPIRES]) or []
+    else:
+        # Only the rows that decide: those of published images may be thousands.
+        values = ["candidate", *([role] if role else [])]
+        rows = []
+        for part in chunks(sorted(build_ids), 190):
+            rows += _tags(client, key=keys, value=[*part, *values]) or []
+    found = (leftover(resource, build_ids, expired, now, role) for resource in resources(rows, region))
+    return [one for one in found if one]
 
 
-def _search_iam(client: Any, build_ids: Collection[str], expired: bool, now: datetime) -> Callable[[], list[Leftover]]:
-    def search_iam() -> list[Leftover]:
-        there = iam_resources(client, None if expired else build_ids)
-        found = (leftover(resource, build_ids, expired, now) for resource in there)
-        return [one for one in found if one]
-
-    return search_iam
+def _search_iam(client: Any, build_ids: Collection[str], expired: bool, now: datetime) -> list[Leftover]:
+    there = iam_resources(client, None if expired else build_ids)
+    found = (leftover(resource, build_ids, expired, now) for resource in there)
+    return [one for one in found if one]
 
 
-def _same(part: list[Leftover]) -> Callable[[], list[Leftover]]:
-    return lambda: part
-
-
-def _inspection(client: Any, part: list[Leftover]) -> Callable[[], list[Leftover]]:
-    def inspect_region() -> list[Leftover]:
-        tags: dict[str, dict[str, str]] = {}
-        for ids in chunks([one.id for one in part]):
-            for row in _tags(client, key=["Name", TAG_EXPIRES], resource_id=ids) or ():
-                tags.setdefault(row["ResourceId"], {})[row["Key"]] = row["Value"]
-        live = _live(client, part)
-        return [
-            replace(
-                one,
-                name=tags.get(one.id, {}).get("Name", one.name),
-                expires=tags.get(one.id, {}).get(TAG_EXPIRES, one.expires),
-            )
-            for one in part
-            if one.kind not in ("instance", "spot_request") or one.id in live
-        ]
-
-    return inspect_region
+def _inspect_region(client: Any, part: list[Leftover]) -> list[Leftover]:
+    tags: dict[str, dict[str, str]] = {}
+    for ids in chunks([one.id for one in part]):
+        for row in _tags(client, key=["Name", TAG_EXPIRES], resource_id=ids) or ():
+            tags.setdefault(row["ResourceId"], {})[row["Key"]] = row["Value"]
+    live = _live(client, part)
+    return [
+        replace(
+            one,
+            name=tags.get(one.id, {}).get("Name", one.name),
+            expires=tags.get(one.id, {}).get(TAG_EXPIRES, one.expires),
+        )
+        for one in part
+        if one.kind not in ("instance", "spot_request") or one.id in live
+    ]
 
 
 def _live(client: Any, part: list[Leftover]) -> set[str]:
@@ -301,7 +261,3 @@ def _live(client: Any, part: list[Leftover]) -> set[str]:
     for ids in chunks([one.id for one in part if one.kind == "spot_request"]):
         live |= live_spot_requests(client, ids) or set()
     return live
-
-
-def _removal(client: Any, part: list[Leftover], timeout: float) -> Callable[[], tuple[list[Leftover], list[Leftover]]]:
-    return lambda: remove_in_region(client, part, timeout)

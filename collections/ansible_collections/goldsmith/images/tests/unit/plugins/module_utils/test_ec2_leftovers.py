@@ -288,9 +288,11 @@ def test_inspection_of_what_no_machine_is_asks_for_tags_alone() -> None:
     assert asked(client) == ["DescribeTags"]
 
 
-def test_inspection_fails_where_a_region_refuses() -> None:
-    with pytest.raises(Fault, match="UnauthorizedOperation"):
-        inspect(account(eu_west_1=Client(refusal="UnauthorizedOperation")), [Leftover("key_pair", "k", region=HERE)])
+def test_what_is_in_a_region_that_refuses_to_be_inspected_stays_on_the_list() -> None:
+    there = Leftover("instance", "i-9", region=THERE)
+    aws = account(eu_west_1=Client({("key-pair", "key-1"): tags()}), us_east_1=Client(refusal="UnauthorizedOperation"))
+    seen = inspect(aws, [there, Leftover("key_pair", "key-1", region=HERE)])
+    assert [(one.id, one.name) for one in seen] == [("i-9", ""), ("key-1", "goldsmith-B")]
 
 
 def test_removal_goes_on_in_the_other_regions_when_one_refuses() -> None:
