@@ -3,7 +3,7 @@
 Whoever uses a lab needs `Lab` and `Fault`; importing this package loads neither moto nor Docker.
 """
 
-from goldsmith.lab.client import Lab, running
+from goldsmith.lab.client import Lab, down, running
 from goldsmith.lab.faults import Fault
 
-__all__ = ["Fault", "Lab", "running"]
+__all__ = ["Fault", "Lab", "down", "running"]

@@ -82,6 +82,30 @@ class Application:
         """End all machines, and return what was removed from the engine."""
         return self._cloud.close()
 
+    def _status(self) -> dict[str, Any]:
+        with self._cloud.lock:
+            instances = [
+                {
+                    "region": guest.instance.region_name,
+                    "id": guest.instance.id,
+                    "state": guest.instance.state,
+                    "type": guest.instance.instance_type,
+                    "image": guest.instance.image_id,
+                    "address": guest.machine.address,
+                    "user": guest.boot.user,
+                }
+                for guest in self._cloud.guests.values()
+                if guest.instance.state != "terminated"
+            ]
+            backends = ec2_backends[DEFAULT_ACCOUNT_ID]
+            images = [
+                {"region": backend.region_name, "id": image.id, "state": image.state, "name": image.name}
+                for backend in list(backends.values())
+                for image in backend.amis.values()
+                if image.owner_id == DEFAULT_ACCOUNT_ID
+            ]
+        return {"instances": instances, "images": images}
+
     def _warm_up(self) -> None:
         """Do what the first call would do, while the client is still being loaded."""
         with self._cloud.lock:
@@ -105,5 +129,5 @@ class Application:
             case "PUT", "delays":
                 return self._cloud.delays.update({str(key): float(value) for key, value in document.items()})
             case "GET", "status":
-                return {"guests": {name: guest.instance.state for name, guest in self._cloud.guests.items()}}
+                return self._status()
         raise LookupError(f"the lab has no {method} {path}")

@@ -165,12 +165,16 @@ class Lab:
         self._ask("PUT", "delays", delays)
 
     def status(self) -> dict[str, Any]:
-        """Return what the lab has."""
+        """Return what the lab has: its ``instances`` that are not terminated, and the ``images`` made in it."""
         found: dict[str, Any] = self._ask("GET", "status")
         return found
 
     def close(self) -> None:
-        """End the lab; nothing is left of it in the engine."""
+        """End the lab; nothing is left of it in the engine.
+
+        Raises:
+            EnvironmentFault: It had to be killed, and no Docker engine answers that what it left can be removed from.
+        """
         with contextlib.suppress(ProcessLookupError):
             if is_held(self.directory):
                 os.kill(self._pid, signal.SIGTERM)
@@ -202,8 +206,29 @@ class Lab:
             raise EnvironmentFault(f"the lab at {self.endpoint} does not answer: {error}", f"See {LOG}") from error
 
 
-def running(directory: Path) -> Lab:
+def down(directory: Path) -> bool:
+    """End the lab of a directory, and remove what is left of it in the engine.
+
+    Returns:
+        Whether there was one.
+
+    Raises:
+        EnvironmentFault: No Docker engine answers.
+    """
+    directory = directory.absolute()
+    state = _state(directory)
+    if not state:
+        return False
+    Lab(directory, state["id"], state["pid"], state.get("endpoint", "")).close()
+    return True
+
+
+def running(directory: Path, port: int = 0) -> Lab:
     """Return the lab that runs in a directory; it is started, with the delays that a user expects, if none does.
+
+    Args:
+        directory: Where it keeps its state and its log.
+        port: Port that it answers at when it is started; 0 for any.
 
     Raises:
         EnvironmentFault: It cannot be started.
@@ -211,7 +236,7 @@ def running(directory: Path) -> Lab:
     try:
         return Lab.attach(directory)
     except EnvironmentFault:
-        return Lab.start(directory, delays=DELAYS)
+        return Lab.start(directory, delays=DELAYS, port=port)
 
 
 def clean(directory: Path) -> list[str]:
