@@ -113,6 +113,11 @@ class Snapshots(LabResponse):
         snapshot.create_volume_permission_groups.clear()
         return EmptyResult()
 
+    def get_ebs_default_kms_key_id(self) -> ActionResult:
+        """Return the key of volumes and copies for which none is named."""
+        self.error_on_dryrun()
+        return returned(KmsKeyId="alias/aws/ebs")
+
     def _new_snapshot(self, volume: Any, description: str) -> Snapshot:
         key = volume.kms_key_id if volume.encrypted else None
         snapshot = Snapshot(self.ec2_backend, volume, description, kms_key_id=key)
