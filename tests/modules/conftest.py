@@ -8,14 +8,19 @@ import os
 import subprocess
 import sys
 import tarfile
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import boto3
 import docker
 import pytest
+
+from goldsmith.lab import Lab
 
 COLLECTIONS = Path(__file__).parents[2] / "collections"
 MODULES = "ansible_collections.goldsmith.images.plugins.modules"
@@ -77,6 +82,63 @@ def run_module() -> RunModule:
         return _result(_start(module, arguments, check, environ))
 
     return run
+
+
+@pytest.fixture(scope="module")
+def run_in_lab(lab: Lab, run_module: RunModule) -> RunModule:
+    """`run_module` for modules that call AWS, which is the lab."""
+    return partial(run_module, environ=lab.environment)
+
+
+@pytest.fixture(scope="module")
+def lab_client(lab: Lab) -> Iterator[Callable[..., Any]]:
+    """boto3's clients of the lab: the name of the service, by default that of EC2, and the region."""
+    made: list[Any] = []
+
+    def client(service: str = "ec2", region: str = "eu-west-1") -> Any:
+        keys = {"aws_access_key_id": "goldsmithlab", "aws_secret_access_key": "goldsmithlab"}
+        made.append(boto3.client(service, region, endpoint_url=lab.endpoint, **keys))
+        return made[-1]
+
+    yield client
+    for one in made:
+        one.close()
+
+
+@pytest.fixture(scope="module")
+def lab_launch(lab_client: Callable[..., Any]) -> Callable[..., str]:
+    """Start an instance of the lab's Debian and return its id; ``state`` is waited for."""
+    ec2 = lab_client()
+    base = ec2.describe_images(Filters=[{"Name": "name", "Values": ["debian-12-amd64-lab"]}])["Images"][0]["ImageId"]
+
+    def launch(state: str = "running") -> str:
+        started = ec2.run_instances(ImageId=base, InstanceType="t3.small", MinCount=1, MaxCount=1)["Instances"][0]
+        instance = str(started["InstanceId"])
+        _until(lambda: _state(ec2, instance) == "running")
+        if state == "stopped":
+            ec2.stop_instances(InstanceIds=[instance])
+            _until(lambda: _state(ec2, instance) == "stopped")
+        return instance
+
+    return launch
+
+
+@pytest.fixture(scope="session")
+def until() -> Callable[[Callable[[], bool]], None]:
+    """Wait until a condition holds."""
+    return _until
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _state(ec2: Any, instance: str) -> str:
+    found = ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]
+    return str(found["State"]["Name"])
 
 
 @pytest.fixture

@@ -71,21 +71,16 @@ class Creation:
         Raises:
             Fault: It cannot be made, or has failed.
         """
-        name: str | None
-        if image is None:
-            instance: Mapping[str, Any] = {}
-            if self._request.stop:
-                instance = self._stopped()
-                if instance["State"]["Name"] != STOPPED.goal:
-                    return self._unfinished("stopping", 0)
-            elif self._request.particular:
-                instance = self._instance()
-            if self._request.particular and must_register(self._request, instance):
+        if image is not None:
+            return self._awaited(image["ImageId"], image)
+        request = self._request
+        if request.stop and not self._stopped():
+            return self._unfinished("stopping", 0)
+        if request.particular:
+            instance = self._instance()
+            if must_register(request, instance):
                 return self._registered(instance)
-            name = self._created()
-        else:
-            name = image["ImageId"]
-        return self._awaited(name, image)
+        return self._awaited(self._created())
 
     def _awaited(self, name: str, image: Image | None = None) -> dict[str, Any]:
         if image is None or image["State"] != "available":
@@ -112,30 +107,37 @@ class Creation:
     def _instance(self) -> Mapping[str, Any]:
         found = _describe(self._client, self._request.instance)
         if found is None:
-            raise Fault(f"there is no instance {self._request.instance} in {self._region} any more: build again.")
+            raise self._gone()
         return found
 
-    def _stopped(self) -> Mapping[str, Any]:
-        """Stop the instance, wait for that, and return the instance."""
-        state = _stop(self._client, self._request.instance)
+    def _gone(self) -> Fault:
+        return Fault(f"there is no instance {self._request.instance} in {self._region} any more: build again.")
+
+    def _stopped(self) -> bool:
+        """Stop the instance and wait for that; return whether it is ready to be captured."""
+        try:
+            state = _stop(self._client, self._request.instance)
+        except AwsFault as fault:
+            # A spot instance cannot be stopped; CreateImage itself shuts it down for the capture, and starts it again.
+            if fault.code != "UnsupportedOperation" or self._request.particular:
+                raise
+            return True
         if state is None:
-            raise Fault(f"there is no instance {self._request.instance} in {self._region} any more: build again.")
+            raise self._gone()
         if state == STOPPED.goal:
-            return self._instance()
+            return True
         self.changed = True
-        last: dict[str, Any] = {"State": {"Name": state}}
 
         def probe() -> State:
-            last.update(self._instance())
-            return State(last["State"]["Name"], (last.get("StateReason") or {}).get("Message", ""))
+            instance = self._instance()
+            return State(instance["State"]["Name"], (instance.get("StateReason") or {}).get("Message", ""))
 
         try:
-            wait(STOPPED, starting_with(State(state), probe), self._left())
+            return wait(STOPPED, starting_with(State(state), probe), self._left()).name == STOPPED.goal
         except AwsFault:
             raise
         except Fault as fault:
             raise Fault(f"{fault}. {self._request.instance} cannot be captured any more: build again.") from fault
-        return last
 
     def _created(self) -> str:
         request = self._request
@@ -152,10 +154,7 @@ class Creation:
         self.changed |= taken
         if not complete:
             return self._unfinished("pending", progress(snapshots.values()))
-        try:
-            name = register(self._client, request, instance, snapshots)
-        except AwsFault as fault:
-            name = ours(self._client, self._region, request.name, request.build_id, fault)
+        name = register(self._client, self._region, request, instance, snapshots)
         self.changed = True
         return self._awaited(name)
 

@@ -29,7 +29,7 @@ from ansible_collections.goldsmith.images.plugins.module_utils._ami_publication 
     missing,
 )
 from ansible_collections.goldsmith.images.plugins.module_utils._ami_share import (
-    default_key,
+    copies_default_key,
     default_key_fault,
     deprecate,
     launch_permissions,
@@ -193,8 +193,7 @@ class Publication:
         place.image = existing(place.client, place.region, self._build_id)
 
     def _check_key(self, place: Place) -> None:
-        key = default_key(place.client)
-        if key and key.endswith("alias/aws/ebs"):
+        if copies_default_key(place.client):
             raise default_key_fault("a copy for which no kms_key is given")
 
     def _start(self, place: Place) -> None:

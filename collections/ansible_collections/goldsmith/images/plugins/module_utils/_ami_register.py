@@ -9,6 +9,7 @@ from typing import Any, Iterable, Mapping
 
 from ansible_collections.goldsmith.images.plugins.module_utils._ami import (
     discard,
+    ours,
     snapshot_leftovers,
     snapshots_of_build,
 )
@@ -70,14 +71,17 @@ def take_snapshots(
     return taken, end.name == _COMPLETED.goal, snapshots
 
 
-def register(client: Any, request: Request, instance: Mapping[str, Any], snapshots: Snapshots) -> str:
+def register(client: Any, region: str, request: Request, instance: Mapping[str, Any], snapshots: Snapshots) -> str:
     """Register the image and return its id; delete snapshots that a lost answer has left over.
 
     Raises:
-        AwsFault: ``InvalidAMIName.Duplicate`` may mean that it was registered, and the answer was lost.
+        Fault: EC2 refuses, or another image has the name.
     """
     described = {volume["VolumeId"]: volume for volume in _volumes(client, snapshots) or ()}
-    name = _register(client, registration(request, instance, snapshots, described))
+    try:
+        name = _register(client, registration(request, instance, snapshots, described))
+    except AwsFault as fault:
+        name = ours(client, region, request.name, request.build_id, fault)
     used = {snapshot["SnapshotId"] for snapshot in snapshots.values()}
     surplus = {one["SnapshotId"] for one in snapshots_of_build(client, request.build_id)} - used
     discard(client, snapshot_leftovers(sorted(surplus)))

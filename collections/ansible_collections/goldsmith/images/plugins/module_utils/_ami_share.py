@@ -101,9 +101,19 @@ def _unshareable(fault: AwsFault) -> Fault:
     return fault
 
 
-@call("ask for the default key of EBS", missing=["UnauthorizedOperation"])
-def default_key(client: Any) -> str:
-    """Return the key that encrypts copies for which none is named; None where that may not be asked."""
+def copies_default_key(client: Any) -> bool:
+    """Return whether it is known that the account's default key encrypts copies for which none is named.
+
+    Not everybody who builds may ask that, and nothing else needs it: where it is not told, sharing the copy will tell.
+    """
+    try:
+        return str(_default_key(client)).endswith("alias/aws/ebs")
+    except AwsFault:
+        return False
+
+
+@call("ask for the default key of EBS")
+def _default_key(client: Any) -> str:
     return str(client.get_ebs_default_kms_key_id()["KmsKeyId"])
 
 
