@@ -6,12 +6,15 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import docker
 import pytest
 
 from goldsmith.lab import Lab
+from goldsmith.lab.cloud import CONTENT
 
 from .account import client, only_new, resources
 from .conftest import Cli, SpecWriter
@@ -42,7 +45,8 @@ def test_a_plain_build_makes_one_image_in_twenty_calls_and_leaves_nothing_else(
     result = goldsmith.build(spec)
 
     calls = [call["action"] for call in account.calls() if call["service"] == "ec2"]
-    assert len(calls) <= CALLS, calls
+    # A poll that is repeated says how fast this machine is, not what the lifecycle needs.
+    assert len([action for action, _ in groupby(calls)]) <= CALLS, calls
     [image] = images(account, result)
     artifact = result["artifact"]
     assert artifact["id"] == image["ImageId"]
@@ -238,7 +242,9 @@ def test_a_machine_that_is_kept_can_be_entered_and_swept(goldsmith: Cli, account
     assert "has no machine any more" in goldsmith("shell", kept["build"], code=2).stderr
 
 
-def test_no_secret_is_found_anywhere(goldsmith: Cli, write_ami_spec: SpecWriter, account: Lab, tmp_path: Path) -> None:
+def test_no_secret_is_found_anywhere(
+    goldsmith: Cli, write_ami_spec: SpecWriter, account: Lab, tmp_path: Path, docker_client: docker.DockerClient
+) -> None:
     """The private key, a vaulted variable and a password: not in logs, records, process lists or the image."""
     key, listing = tmp_path / "key", tmp_path / "processes"
     secret = "s3cr3t-f0r-th3-r3g1stry"
@@ -253,10 +259,10 @@ def test_no_secret_is_found_anywhere(goldsmith: Cli, write_ami_spec: SpecWriter,
 
     result = goldsmith.build(spec, "-vvv")
 
-    private = key.read_text().splitlines()[1]
-    assert len(private) > 30
+    private = key.read_text().splitlines()[3]  # the lines before it are the same in every key, or public
+    assert len(private) > 60
     [snapshot] = result["artifact"]["snapshots"]
-    image = account.file_system(result["artifact"]["id"])
+    image = b"".join(docker_client.images.get(f"{CONTENT}:{snapshot}").save())
     for text in (private, secret):
         found = subprocess.run(
             ["grep", "-rlF", text, str(goldsmith.home), str(listing), str(account.directory)],
@@ -264,4 +270,4 @@ def test_no_secret_is_found_anywhere(goldsmith: Cli, write_ami_spec: SpecWriter,
             text=True,
         )
         assert found.stdout == "", text
-        assert snapshot and text.encode() not in image
+        assert text.encode() not in image

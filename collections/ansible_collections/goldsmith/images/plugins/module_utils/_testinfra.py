@@ -40,6 +40,9 @@ except Exception as error:
 if answer is None or answer.rc:
     print(said)
     sys.exit({SILENT})
+# The plugin knows the option --ssh-extra-args and does not pass it on (pytest-testinfra 10.2).
+get_hosts, more = testinfra.get_hosts, options["backend"].get("ssh_extra_args")
+testinfra.get_hosts = lambda hosts, **known: get_hosts(hosts, ssh_extra_args=more, **known)
 with open(options["identity"], "w") as identity:
     identity.write(machine.backend.get_pytest_id())
 sys.exit(pytest.main(options["arguments"]))

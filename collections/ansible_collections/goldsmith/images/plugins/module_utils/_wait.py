@@ -14,7 +14,7 @@ from typing import Callable
 
 from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 
-FIRST_DELAY = 0.2
+FIRST_DELAY = 0.4
 LONGEST_DELAY = 15.0
 """Seconds between two polls. At this pace a hundred builds side by side stay below EC2's refill of 20 calls a second
 (https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html)."""

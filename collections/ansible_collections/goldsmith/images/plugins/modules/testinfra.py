@@ -164,9 +164,7 @@ class Testinfra:
     def __init__(self, params: Dict[str, Any]) -> None:
         self.python: str = params["python"] or sys.executable
         self.timeout: int = params["timeout"]
-        self.machine = _testinfra.Machine(
-            params["connection"], params["sudo"], params["ssh_config"], params["ssh_identity_file"]
-        )
+        self.machine = _testinfra.Machine(**{key: params[key] for key in _testinfra.Machine._fields})
         self.paths = [Path(path).resolve() for path in params["paths"]]
         self.names = ", ".join(path.name for path in self.paths)
 

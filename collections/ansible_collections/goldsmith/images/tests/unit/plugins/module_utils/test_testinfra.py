@@ -51,7 +51,7 @@ def test_command(host):
 
 
 def module(*paths: Path, **more: Any) -> Module:
-    known = dict.fromkeys(("ssh_config", "ssh_identity_file", "python"))
+    known = dict.fromkeys(("ssh_config", "ssh_identity_file", "ssh_args", "python"))
     return Module({"paths": paths, "connection": "local://", "sudo": False, "timeout": 60} | known | more)
 
 
