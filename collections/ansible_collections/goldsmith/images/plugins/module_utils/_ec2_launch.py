@@ -39,7 +39,7 @@ NO_CAPACITY = (
 NO_SPOT = ("MaxSpotInstanceCountExceeded", "SpotMaxPriceTooLow", "InvalidSpotMaxPrice")
 """What another type, or building on demand, may help against."""
 
-FIRST_LOOK = 0.4
+FIRST_LOOK = 0.5
 """Seconds that no machine is started in."""
 
 UNSEEN = 60.0
@@ -67,8 +67,8 @@ def _describe(client: Any, name: str) -> dict[str, Any] | None:
 
 
 @call("look for the machine")
-def _search(client: Any, *filters: Mapping[str, Any]) -> dict[str, Any] | None:
-    return _first(client.describe_instances(Filters=list(filters)))
+def _search(client: Any, filters: list[dict[str, Any]]) -> dict[str, Any] | None:
+    return _first(client.describe_instances(Filters=filters))
 
 
 def _first(answer: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -78,7 +78,7 @@ def _first(answer: Mapping[str, Any]) -> dict[str, Any] | None:
 def find(client: Any, build_id: str, role: str) -> dict[str, Any] | None:
     """Return the machine of a build as EC2 describes it, if there is one that has not ended."""
     there = {"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped"]}
-    return _search(client, tag_filter(TAG_BUILD, build_id), tag_filter(TAG_ROLE, role), there)
+    return _search(client, [tag_filter(TAG_BUILD, build_id), tag_filter(TAG_ROLE, role), there])
 
 
 def launch(
@@ -148,7 +148,7 @@ def _start(client: Any, wanted: Wanted, way: Candidate, around: Surroundings, no
             if fault.code != "IdempotentParameterMismatch":
                 raise
             # It was started by an earlier run, which asked for another time of expiry.
-            machine = _search(client, {"Name": "client-token", "Values": [asked["ClientToken"]]})
+            machine = find(client, wanted.build_id, wanted.role)
         if machine and machine["State"]["Name"] not in _ENDED:
             return machine
     raise Fault(f"{_GENERATIONS} machines of the build {wanted.build_id} have ended: begin a build with a new id.")

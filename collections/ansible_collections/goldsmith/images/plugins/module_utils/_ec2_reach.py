@@ -20,8 +20,9 @@ QUIET = 10.0
 DENIED = 20.0
 """Seconds in which a machine that answers may still be writing the key."""
 
-LONGEST_PAUSE = 5.0
-"""Seconds between two attempts; they cost no call."""
+PAUSES = 0.1, 5.0
+"""Seconds between two attempts, at least and at most; in between a tenth of the time that has passed. They cost no
+call, and little else."""
 
 CONSOLE_LINES = 25
 
@@ -63,7 +64,7 @@ def by_ssh(client: Any, name: str, door: Door, timeout: float, permitted: Sequen
     begun = time.monotonic()
     deadline, next_look, denied_at = begun + timeout, begun + QUIET, 0.0
     looks = delays(QUIET)
-    for pause in delays(longest=LONGEST_PAUSE):
+    while True:
         answer = attempt(door, max(deadline - time.monotonic(), 1))
         if answer.ready:
             return answer
@@ -76,8 +77,7 @@ def by_ssh(client: Any, name: str, door: Door, timeout: float, permitted: Sequen
         if now >= next_look:
             _look(client, name)
             next_look = now + next(looks)
-        time.sleep(min(pause, deadline - now))
-    raise AssertionError("delays never end")
+        time.sleep(min(max((now - begun) / 10, PAUSES[0]), PAUSES[1], deadline - now))
 
 
 def by_ssm(client: Any, ssm: Any, name: str, timeout: float) -> None:

@@ -78,9 +78,11 @@ def release(
     if dry:
         return Released(inspect(aws, there), (), key_file)
     removed, failed = remove(aws, there, timeout)
-    if not role and not failed:
+    if role or failed:
+        keepsakes.forget({one.id for one in there} - {one.id for one in failed})
+    else:
         keepsakes.discard()
-    return Released(removed, failed, key_file)
+    return Released(removed, failed, "" if failed else key_file)
 
 
 def undo(aws: Aws, wanted: Wanted, keepsakes: Keepsakes, timeout: float, whole: bool) -> str:
@@ -110,11 +112,11 @@ def undo(aws: Aws, wanted: Wanted, keepsakes: Keepsakes, timeout: float, whole: 
             known=there,
         )
     _removed, failed = remove(aws, there, timeout)
-    if failed:
-        return f"\n{left_behind(failed)}"
-    if whole:
+    if whole and not failed:
         keepsakes.discard()
-    return ""
+    else:
+        keepsakes.forget({one.id for one in there} - {one.id for one in failed})
+    return f"\n{left_behind(failed)}" if failed else ""
 
 
 def left_behind(failed: Sequence[Leftover]) -> str:

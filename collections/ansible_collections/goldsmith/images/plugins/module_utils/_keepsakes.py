@@ -11,7 +11,7 @@ import re
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Iterable
+from typing import Any, Collection, Iterable, Mapping
 
 from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 
@@ -82,20 +82,21 @@ class Keepsakes:
             Fault: The file cannot be written.
         """
         noted = self._read()
-        content = {
-            "key": str(key) if key else noted.get("key"),
-            "resources": [*noted.get("resources", ()), *resources],
-        }
-        fresh = self._note.with_name(f"{self._note.name}.{os.getpid()}")
-        try:
-            write_new(fresh, json.dumps(content).encode())
-            fresh.replace(self._note)
-            if not noted:
-                write_new(self.known_hosts, b"")
-        except FileExistsError as error:
-            raise Fault(f"{error.filename} is there already and is not this build's: remove it.") from error
-        except OSError as error:
-            raise Fault(f"{self._directory} cannot be written to: {error}. Set XDG_RUNTIME_DIR or TMPDIR.") from error
+        self._write(
+            {"key": str(key) if key else noted.get("key"), "resources": [*noted.get("resources", ()), *resources]}
+        )
+        if not noted:
+            self._put(self.known_hosts, b"")
+
+    def forget(self, names: Collection[str]) -> None:
+        """Note that resources of these ids are gone.
+
+        Raises:
+            Fault: The file cannot be written.
+        """
+        noted = self._read()
+        if noted:
+            self._write({**noted, "resources": [one for one in self.resources if one[1] not in names]})
 
     def discard(self) -> None:
         """Remove the files of the build, sockets of connections included."""
@@ -103,6 +104,19 @@ class Keepsakes:
         for path in [*([key] if key else []), *sorted(self._directory.glob(f"{self._prefix}*"))]:
             with suppress(OSError):
                 path.unlink()
+
+    def _write(self, content: Mapping[str, Any]) -> None:
+        fresh = self._note.with_name(f"{self._note.name}.{os.getpid()}")
+        self._put(fresh, json.dumps(content).encode())
+        fresh.replace(self._note)
+
+    def _put(self, path: Path, content: bytes) -> None:
+        try:
+            write_new(path, content)
+        except FileExistsError as error:
+            raise Fault(f"{path} is there already and is not this build's: remove it.") from error
+        except OSError as error:
+            raise Fault(f"{self._directory} cannot be written to: {error}. Set XDG_RUNTIME_DIR or TMPDIR.") from error
 
     def _read(self) -> dict[str, Any]:
         try:

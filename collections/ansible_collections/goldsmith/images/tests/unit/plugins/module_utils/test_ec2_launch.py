@@ -46,9 +46,9 @@ class Client:
         self,
         refuse: Callable[[dict[str, Any]], str | tuple[str, str]] = lambda _asked: "",
         states: list[dict[str, Any] | str] | None = None,
-        tokens: dict[str, dict[str, Any]] | None = None,
+        earlier: str | None = None,
     ) -> None:
-        self.refuse, self.states, self.tokens = refuse, states or ["running"], tokens or {}
+        self.refuse, self.states, self.earlier = refuse, states or ["running"], earlier
         self.meta = SimpleNamespace(events=SimpleNamespace(register_first=self.register))
         self.asked: list[dict[str, Any]] = []
         self.handler: Any = None
@@ -66,7 +66,7 @@ class Client:
 
     def describe_instances(self, **asked: Any) -> dict[str, Any]:
         if "Filters" in asked:
-            found = self.tokens.get(asked["Filters"][0]["Values"][0])
+            found = {"InstanceId": self.earlier, "State": {"Name": "running"}} if self.earlier else None
         else:
             state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
             if state == "":
@@ -224,26 +224,16 @@ def test_what_was_not_made_now_and_is_not_known_is_a_fault_at_once(clock: Simple
     assert clock.now == 0
 
 
-def test_machine_of_an_earlier_run_is_known_by_its_token() -> None:
-    client = Client(lambda _asked: "IdempotentParameterMismatch")
-    with pytest.raises(Fault):
-        start(client)
-    first = client.asked[0]["ClientToken"]
-
-    again = Client(client.refuse, tokens={first: {"InstanceId": "i-0", "State": {"Name": "running"}}})
-
-    assert start(again) == ("i-0", ["i-0"])
+def test_machine_of_an_earlier_run_is_taken_that_asked_for_another_expiry() -> None:
+    assert start(Client(lambda _asked: "IdempotentParameterMismatch", earlier="i-0")) == ("i-0", ["i-0"])
 
 
 def test_after_a_machine_that_has_ended_another_is_started() -> None:
     first = Client()
     start(first)
     token = first.asked[0]["ClientToken"]
-    ended = {"InstanceId": "i-0", "State": {"Name": "terminated"}}
 
-    client = Client(
-        lambda asked: "IdempotentParameterMismatch" if asked["ClientToken"] == token else "", tokens={token: ended}
-    )
+    client = Client(lambda asked: "IdempotentParameterMismatch" if asked["ClientToken"] == token else "")
 
     assert start(client)[1] == ["i-2"]
 

@@ -43,6 +43,18 @@ def test_what_is_noted_is_known_to_the_next_run(tmp_path: Path) -> None:
     assert found.resources == [("instance", "i-1", "builder"), ("instance", "i-2", "verify")]
 
 
+def test_what_is_gone_is_forgotten(tmp_path: Path) -> None:
+    keepsakes = Keepsakes("b", tmp_path)
+    keepsakes.forget(["i-1"])
+    assert not keepsakes.there
+
+    keepsakes.remember(tmp_path / "mine", [("instance", "i-1", "builder"), ("key_pair", "key-1", "builder")])
+    keepsakes.forget(["i-1"])
+
+    assert keepsakes.resources == [("key_pair", "key-1", "builder")]
+    assert keepsakes.made_key == tmp_path / "mine"
+
+
 def test_only_this_user_may_read_it(tmp_path: Path) -> None:
     Keepsakes("b", tmp_path).remember()
 
