@@ -1,0 +1,56 @@
+"""Runs modules as children of a process that has loaded what all of them load, which is half the time that each takes.
+
+It reads a job a line: the module's name, the text on its standard input and its environment, as JSON; and answers each
+with a line that holds the exit status and what was written.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import json
+import os
+import runpy
+import sys
+import tempfile
+import traceback
+from typing import Any
+
+
+def run(job: dict[str, Any], out: int, err: int) -> int:
+    os.dup2(out, 1)
+    os.dup2(err, 2)
+    os.environ.update(job["environ"])
+    sys.stdin = io.TextIOWrapper(io.BytesIO(job["input"].encode()))
+    status = 0
+    try:
+        runpy.run_module(job["module"], run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        status = int(end.code or 0)
+    except Exception:  # noqa: BLE001  as the interpreter does
+        traceback.print_exc()
+        status = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return status
+
+
+def serve() -> None:
+    for name in ("boto3", "ansible.module_utils.basic"):
+        importlib.import_module(name)
+    for line in sys.stdin:
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            child = os.fork()
+            if child == 0:
+                os._exit(run(json.loads(line), out.fileno(), err.fileno()))
+            status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            written = []
+            for file in (out, err):
+                file.seek(0)
+                written.append(file.read().decode())
+        sys.stdout.write(json.dumps({"rc": status, "stdout": written[0], "stderr": written[1]}) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    serve()
