@@ -112,6 +112,7 @@ def test_an_image_that_goes_nowhere_is_published_by_a_single_call(
     captured = run_in_lab("ec2_ami", **known)["image"]
     lab.clear_calls()
     again = publish(known=captured)
+    calls_again = actions(lab)
 
     assert result["changed"] and result["published"], result
     assert calls == ["CreateTags"]
@@ -123,7 +124,17 @@ def test_an_image_that_goes_nowhere_is_published_by_a_single_call(
         HOME: {"id": image, "snapshots": [snapshot["SnapshotId"]], "state": "available", "progress": 100}
     }
     assert again["published"] and not again["changed"] and again["steps"] == []
-    assert not any(call in actions(lab) for call in ("CreateTags", "DescribeImageAttribute"))
+    assert calls_again == []
+
+
+@pytest.mark.parametrize("known", [{"state": "available", "region": HOME}, {"id": "ami-00000000", "tags": {}}])
+def test_what_is_not_wholly_known_of_the_image_is_asked(
+    lab: Lab, publish: Run, image: str, known: dict[str, Any]
+) -> None:
+    result = publish(known={"id": image, **known})
+
+    assert result["published"], result
+    assert actions(lab) == ["DescribeImages", "CreateTags"]
 
 
 def test_an_image_is_copied_shared_deprecated_protected_and_announced_once(

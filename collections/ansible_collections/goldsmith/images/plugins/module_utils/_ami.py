@@ -162,7 +162,7 @@ def await_image(client: Any, image: str, region: str, timeout: float) -> Image:
         The image: available, or as it is when the time is up.
 
     Raises:
-        Fault: It has failed. It is deregistered, and its snapshots are deleted.
+        Fault: It has failed, and is deregistered with its snapshots; or somebody else has taken it away.
     """
     last: dict[str, Any] = {"ImageId": image, "State": "pending"}
 
@@ -176,6 +176,8 @@ def await_image(client: Any, image: str, region: str, timeout: float) -> Image:
     except AwsFault:
         raise
     except Fault as fault:
+        if last["State"] not in FAILED:
+            raise
         raise give_up(client, last, region) from fault
     return last
 

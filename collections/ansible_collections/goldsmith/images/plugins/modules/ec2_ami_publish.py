@@ -233,7 +233,8 @@ def source_image(aws: Aws, params: Mapping[str, Any]) -> Mapping[str, Any]:
         Fault: There is none that could be.
     """
     known = params["known"] or {}
-    if known.get("id") == params["image"] and known.get("state") == "available" and known.get("region") == aws.region:
+    whole = set(view({"ImageId": "", "State": ""}, aws.region)) <= set(known)
+    if whole and (known["id"], known["state"], known["region"]) == (params["image"], "available", aws.region):
         image: Mapping[str, Any] = known
     else:
         found = by_id(aws.client(), params["image"])
