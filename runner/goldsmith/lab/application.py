@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from moto.ec2.models import ec2_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
+from goldsmith.errors import EnvironmentFault
 from goldsmith.lab.client import REGION
 from goldsmith.lab.cloud import Cloud
 from goldsmith.lab.ec2.common import LabResponse
@@ -42,6 +44,13 @@ def _create(service: str) -> Any:
     return create_backend_app(service)
 
 
+def _listen(port: int) -> socket.socket:
+    try:
+        return socket.create_server(("127.0.0.1", port), backlog=128)
+    except OSError as error:
+        raise EnvironmentFault(f"port {port} cannot be had: {error.strerror}", "Choose another one.") from error
+
+
 class Application:
     """A lab's web server.
 
@@ -51,6 +60,12 @@ class Application:
         recorder: Takes the calls.
         directory: The lab's directory.
         options: ``delays``: seconds by what takes time; ``port``: 0 for any.
+
+    Attributes:
+        port: Port that it answers at.
+
+    Raises:
+        EnvironmentFault: The port is taken.
     """
 
     def __init__(
@@ -64,14 +79,11 @@ class Application:
         moto.ec2.urls.url_paths["{0}/"] = LabEC2.dispatch
         self._moto = DomainDispatcherApplication(_create)
         gateway = Gateway(self._moto, recorder, self._control)
+        listening = _listen(options.get("port") or 0)
+        self.port: int = listening.getsockname()[1]
         self._server = make_server(
-            "127.0.0.1", options.get("port") or 0, gateway, threaded=True, request_handler=_Handler
+            "127.0.0.1", self.port, gateway, threaded=True, request_handler=_Handler, fd=listening.detach()
         )
-
-    @property
-    def port(self) -> int:
-        """Port that it answers at."""
-        return int(self._server.port)
 
     def serve(self) -> None:
         """Answer as long as the process runs."""

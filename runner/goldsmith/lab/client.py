@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 import urllib.error
@@ -14,7 +13,7 @@ import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 from goldsmith.errors import EnvironmentFault
 from goldsmith.home import is_held
@@ -41,14 +40,16 @@ class Lab:
     Attributes:
         directory: Where it keeps its state and its log.
         endpoint: URL of all of its services.
+        id: Its id, by which it is known in the engine.
+        pid: Process of its server.
     """
 
     def __init__(self, directory: Path, identifier: str, pid: int, endpoint: str) -> None:
         self.directory = directory
         self.endpoint = endpoint
-        self._id = identifier
-        self._pid = pid
-        self._process: subprocess.Popen[bytes] | None = None
+        self.id = identifier
+        self.pid = pid
+        self._bond: IO[bytes] | None = None
 
     @classmethod
     def start(
@@ -74,25 +75,12 @@ class Lab:
             raise EnvironmentFault(f"a lab runs in {directory} already", "End it first: goldsmith lab down")
         clean(directory)
         options = json.dumps({"delays": dict(delays or {}), "port": port, "bound": bound})
-        with (directory / LOG).open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "goldsmith.lab.server", str(directory), options],
-                stdin=subprocess.PIPE if bound else subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                start_new_session=True,
-            )
-        assert process.stdout is not None  # noqa: S101  it was asked for
-        line = process.stdout.readline()
-        process.stdout.close()
-        said = json.loads(line) if line else {"fault": "the lab did not start", "hint": f"See {directory / LOG}"}
+        pid, said, bond = _spawn(directory, options, bound=bound)
         if "fault" in said:
-            process.wait()
-            if process.stdin:
-                process.stdin.close()
+            os.waitpid(pid, 0)
             raise EnvironmentFault(said["fault"], said["hint"])
-        lab = cls(directory, said["id"], process.pid, said["endpoint"])
-        lab._process = process
+        lab = cls(directory, said["id"], pid, said["endpoint"])
+        lab._bond = bond
         return lab
 
     @classmethod
@@ -175,22 +163,17 @@ class Lab:
         Raises:
             EnvironmentFault: It had to be killed, and no Docker engine answers that what it left can be removed from.
         """
-        with contextlib.suppress(ProcessLookupError):
-            if is_held(self.directory):
-                os.kill(self._pid, signal.SIGTERM)
         deadline = time.monotonic() + _CLOSE_TIMEOUT
-        if self._process is not None:
-            try:
-                self._process.wait(_CLOSE_TIMEOUT)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-            if self._process.stdin:
-                self._process.stdin.close()
+        number: signal.Signals | None = signal.SIGTERM
         while is_held(self.directory):
-            if time.monotonic() > deadline:
-                os.kill(self._pid, signal.SIGKILL)
-            time.sleep(0.02)
+            if number is not None:
+                os.kill(self.pid, number)
+            number = signal.SIGKILL if time.monotonic() > deadline else None
+            time.sleep(0.01)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self.pid, 0)
+        if self._bond is not None:
+            self._bond.close()
         clean(self.directory)
 
     def _ask(self, method: str, path: str, document: Any = None, timeout: float = 30.0) -> Any:
@@ -204,6 +187,35 @@ class Lab:
                 raise ValueError(json.load(error)["error"]) from error
         except (urllib.error.URLError, OSError) as error:
             raise EnvironmentFault(f"the lab at {self.endpoint} does not answer: {error}", f"See {LOG}") from error
+
+
+def _spawn(directory: Path, options: str, *, bound: bool) -> tuple[int, dict[str, Any], IO[bytes] | None]:
+    """Start a server, which outlives whoever starts it.
+
+    Returns:
+        Its process, what it says when it is ready or cannot be, and what is to be kept open as long as it is to run.
+    """
+    command = [sys.executable, "-m", "goldsmith.lab.server", str(directory), options]
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    inner, outer = os.pipe()
+    hearing, saying = os.pipe()
+    actions = [
+        (os.POSIX_SPAWN_DUP2, inner, 0) if bound else (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_DUP2, saying, 1),
+        (os.POSIX_SPAWN_OPEN, 2, str(directory / LOG), flags, 0o600),
+    ]
+    pid = os.posix_spawn(sys.executable, command, os.environ, file_actions=actions, setsid=True)
+    os.close(inner)
+    os.close(saying)
+    bond = os.fdopen(outer, "wb")
+    if not bound:
+        bond.close()
+    with os.fdopen(hearing) as said:
+        line = said.readline()
+    answer = json.loads(line) if line else {"fault": "the lab did not start", "hint": f"See {directory / LOG}"}
+    if "fault" in answer:
+        bond.close()
+    return pid, answer, bond if bound else None
 
 
 def down(directory: Path) -> bool:

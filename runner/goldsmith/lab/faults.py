@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 Kind = Literal["error", "lost", "dropped", "hold", "fails", "unreachable"]
 
@@ -120,8 +120,10 @@ class Fault:
         """Return the fault that a document describes.
 
         Raises:
-            ValueError: A key is unknown.
+            ValueError: A key or the kind is unknown.
         """
         if unknown := set(document) - {one.name for one in fields(cls)}:
             raise ValueError(f"a fault has no {', '.join(sorted(unknown))}")
+        if document.get("kind", "error") not in get_args(Kind):
+            raise ValueError(f"there is no fault of the kind {document['kind']!r}: {', '.join(get_args(Kind))}")
         return cls(**document)

@@ -121,6 +121,10 @@ def _call(environ: dict[str, Any], body: bytes) -> Call:
         parameters = dict(parse_qsl(body.decode(), keep_blank_values=True))
     elif environ.get("QUERY_STRING"):
         parameters = {key: values[0] for key, values in parse_qs(environ["QUERY_STRING"]).items()}
+    elif target and body.startswith(b"{"):
+        parameters = {
+            key: value if isinstance(value, str) else json.dumps(value) for key, value in json.loads(body).items()
+        }
     action = parameters.get("Action") or target.rpartition(".")[2]
     return Call(
         service=service,

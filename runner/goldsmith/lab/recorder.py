@@ -18,7 +18,7 @@ class Call:
         service: Service's name in its signature, such as ``ec2``.
         action: Action, such as ``RunInstances``; method and path for a service without actions.
         region: Region.
-        parameters: The request's parameters, where it is of the query protocol.
+        parameters: The request's parameters, as its protocol writes them.
         status: HTTP status of the answer; 0 as long as there is none.
         error: AWS's error code; empty for a call that was done.
         fault: Kind of the fault that happened to it, or empty.
