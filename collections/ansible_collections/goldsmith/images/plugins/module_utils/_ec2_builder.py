@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.goldsmith.images.plugins.module_utils import _ec2_network, _ec2_profile
-from ansible_collections.goldsmith.images.plugins.module_utils._aws import TAG_BUILD, Aws, call
+from ansible_collections.goldsmith.images.plugins.module_utils._aws import TAG_BUILD, Aws, AwsFault, call
 from ansible_collections.goldsmith.images.plugins.module_utils._ec2_access import Access
 from ansible_collections.goldsmith.images.plugins.module_utils._ec2_key import import_pair, prepare
 from ansible_collections.goldsmith.images.plugins.module_utils._ec2_launch import find, launch, wait_running
@@ -26,6 +26,9 @@ from ansible_collections.goldsmith.images.plugins.module_utils._iam_leftovers im
 from ansible_collections.goldsmith.images.plugins.module_utils._keepsakes import Keepsakes
 from ansible_collections.goldsmith.images.plugins.module_utils._ssh_probe import Door
 from ansible_collections.goldsmith.images.plugins.module_utils._wait import RUNNING
+
+UNANSWERED = ("", "InternalError", "InternalFailure", "Unavailable", "ServiceUnavailable")
+"""Error codes after which a call may have been carried out all the same; none means that there was no answer."""
 
 
 @dataclass
@@ -94,7 +97,7 @@ class Making:
         Where nothing is kept of the build, there is none, and no call is made. Nor is one made with a key pair of
         somebody else's, which may be that of another machine of the build; there the client token tells.
         """
-        if not (self._keepsakes.there and self._access.makes_key):
+        if not self._keepsakes.there or self._access.key_name:
             return None
         return find(self._client, self._wanted.build_id, self._wanted.role)
 
@@ -106,10 +109,15 @@ class Making:
         """
         found = self.earlier()
         if found:
+            if self._access.makes_key and not self._key_file.exists():
+                raise Fault(
+                    f"the machine {found['InstanceId']} of this build runs, but its private key {self._key_file} is "
+                    "gone. Release the build first (state=absent), then begin again."
+                )
             if found["State"]["Name"] != RUNNING.goal:
                 found = wait_running(self._client, found["InstanceId"], self._timeout)
             return self._enter(found, changed=False)
-        whole = self._access.makes_key or not self._keepsakes.there
+        whole = not self._access.key_name or not self._keepsakes.there
         try:
             around = self._surroundings()
             machine = launch(
@@ -118,15 +126,15 @@ class Making:
                 around,
                 now=self._now,
                 timeout=self._timeout,
-                started=lambda name: self._note("instance", (name, True)),
+                started=lambda name: self._note("instance", name),
             )
             return self._enter(machine, changed=True)
         except Fault as fault:
-            left = undo(self._aws, self._wanted, self._keepsakes, self._timeout, whole)
+            left = self._undo(whole=whole, unanswered=isinstance(fault, AwsFault) and fault.code in UNANSWERED)
             raise Fault(f"{fault}{left}") from fault
         except BaseException:
             # Interrupted, or a flaw; that matters more than what a sweep finds by its tags.
-            undo(self._aws, self._wanted, self._keepsakes, self._timeout, whole)
+            self._undo(whole=whole, unanswered=True)
             raise
 
     def _surroundings(self) -> Surroundings:
@@ -162,28 +170,30 @@ class Making:
         access, build = self._access, {TAG_BUILD: self._wanted.build_id}
 
         def job() -> None:
-            made = _ec2_network.make_group(self._client, self._name, vpc, build, self._tags)
-            self._note("security_group", made)
+            group, new = _ec2_network.make_group(self._client, self._name, vpc, build, self._tags)
+            self._note("security_group", group, new=new)
             if access.by_ssh:
                 self._let_in = access.cidrs or [_ec2_network.caller(self._aws, access.address == "private")]
-                _ec2_network.let_in(self._client, made[0], _ec2_network.permissions(self._let_in, access.port))
+                _ec2_network.let_in(self._client, group, _ec2_network.permissions(self._let_in, access.port))
 
         return job
 
     def _profile_job(self, policy: Mapping[str, Any]) -> Callable[[], None]:
         iam, name = self._aws.client("iam"), iam_name(self._wanted.build_id)
         # Beforehand: IAM is not searched where nothing is noted of it.
-        self._note("instance_profile", (name, True))
-        self._note("role", (name, True))
+        self._note("instance_profile", name)
+        self._note("role", name)
         return lambda: _ec2_profile.make(iam, name, policy, not self._access.by_ssh, self._tags)
 
-    def _note(self, kind: str, made: tuple[str, bool]) -> None:
-        """Note a resource that the build uses; what is new is this run's to undo."""
-        name, new = made
+    def _note(self, kind: str, name: str, *, new: bool = True) -> None:
+        """Note a resource that the machine uses; what is new is to be undone with it."""
         with self._lock:
             self._resources[kind] = name
-            if new:
+            if new and name not in (noted for _kind, noted, _role in self._keepsakes.resources):
                 self._keepsakes.remember(resources=[(kind, name, self._wanted.role)])
+
+    def _undo(self, *, whole: bool, unanswered: bool) -> str:
+        return undo(self._aws, self._wanted, self._keepsakes, self._timeout, whole=whole, unanswered=unanswered)
 
     def _enter(self, machine: Mapping[str, Any], changed: bool) -> Builder:
         builder = Builder(machine, changed, resources=self._resources)

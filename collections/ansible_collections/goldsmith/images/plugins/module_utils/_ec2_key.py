@@ -87,8 +87,8 @@ def _describe(client: Any, name: str) -> dict[str, Any]:
     return dict(client.describe_key_pairs(KeyNames=[name], IncludePublicKey=True)["KeyPairs"][0])
 
 
-def import_pair(client: Any, name: str, public: str, tags: Mapping[str, str]) -> tuple[str, bool]:
-    """Import a public key, or find it imported before.
+def import_pair(client: Any, name: str, public: str, tags: Mapping[str, str]) -> str:
+    """Import a public key, or find it imported before; return the key pair's id.
 
     Args:
         client: EC2's client.
@@ -96,14 +96,11 @@ def import_pair(client: Any, name: str, public: str, tags: Mapping[str, str]) ->
         public: The public key in OpenSSH's form.
         tags: The key pair's tags.
 
-    Returns:
-        The key pair's id, and whether it is new.
-
     Raises:
         Fault: AWS refuses, or another key bears the name.
     """
     try:
-        return str(_import(client, name, public, tags)), True
+        return str(_import(client, name, public, tags))
     except AwsFault as fault:
         if fault.code != "InvalidKeyPair.Duplicate":
             raise
@@ -114,4 +111,4 @@ def import_pair(client: Any, name: str, public: str, tags: Mapping[str, str]) ->
             f"the key pair {name} is in the account, but its private half is not on this machine: this build was begun "
             "elsewhere, or before this machine was restarted. Release it first (state=absent), then begin again."
         )
-    return str(found["KeyPairId"]), False
+    return str(found["KeyPairId"])

@@ -36,7 +36,7 @@ NO_CAPACITY = (
 )
 """What another type, zone or subnet may help against (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html)."""
 
-NO_SPOT = ("MaxSpotInstanceCountExceeded", "SpotMaxPriceTooLow", "InvalidSpotMaxPrice")
+NO_SPOT = ("MaxSpotInstanceCountExceeded", "SpotMaxPriceTooLow", "UnfulfillableCapacity")
 """What another type, or building on demand, may help against."""
 
 FIRST_LOOK = 0.5

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-import urllib.request
 from typing import Any, Iterable, Mapping, NamedTuple, Sequence
 from urllib.parse import urlsplit
+
+from ansible.module_utils.urls import open_url
 
 from ansible_collections.goldsmith.images.plugins.module_utils._aws import (
     Aws,
@@ -17,6 +18,7 @@ from ansible_collections.goldsmith.images.plugins.module_utils._aws import (
     call,
     tag_list,
     tag_specifications,
+    tags_of,
 )
 from ansible_collections.goldsmith.images.plugins.module_utils._ec2_delete import patiently
 from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
@@ -111,7 +113,7 @@ def caller(aws: Aws, private: bool) -> str:
     if private or aws.endpoint_url:
         return only(_towards(aws.client().meta.endpoint_url))
     try:
-        with urllib.request.urlopen(CHECK_IP, timeout=10) as answer:
+        with open_url(CHECK_IP, timeout=10) as answer:
             return only(answer.read(64).decode("ascii", "replace").strip())
     except (OSError, ValueError) as error:
         raise Fault(
@@ -168,7 +170,7 @@ def make_group(
         tags: All its tags.
 
     Returns:
-        The group's id, and whether it is new.
+        The group's id, and whether this very run made it, as the tag with its time of expiry tells.
 
     Raises:
         Fault: AWS refuses, or a group of somebody else bears the name.
@@ -182,7 +184,7 @@ def make_group(
     found = _named(client, name, vpc, build)
     if not found:
         raise Fault(f"the security group {name} is there but is not of this build: choose another build_id.")
-    return str(found[0]["GroupId"]), False
+    return str(found[0]["GroupId"]), tags_of(found[0]) == tags
 
 
 @call("let this machine in by the security group")

@@ -85,7 +85,7 @@ def release(
     return Released(removed, failed, "" if failed else key_file)
 
 
-def undo(aws: Aws, wanted: Wanted, keepsakes: Keepsakes, timeout: float, whole: bool) -> str:
+def undo(aws: Aws, wanted: Wanted, keepsakes: Keepsakes, timeout: float, *, whole: bool, unanswered: bool) -> str:
     """Remove what was made for a machine that did not come to be.
 
     Args:
@@ -94,23 +94,24 @@ def undo(aws: Aws, wanted: Wanted, keepsakes: Keepsakes, timeout: float, whole: 
         keepsakes: What is kept of the build on this machine.
         timeout: Seconds for the machine to end.
         whole: Whether the build is no more than this machine, and its files go as well.
+        unanswered: Whether a call was not answered, so that what it has made, if anything, is known to tags alone.
 
     Returns:
         What to append to the message of the failure: what is left; mostly nothing.
     """
     there = _noted(aws, wanted.build_id, wanted.role, keepsakes)
-    with suppress(Fault):
-        # Also that which was made by a call whose answer was lost.
-        there, _refused = search(
-            aws,
-            [aws.region],
-            [wanted.build_id],
-            expired=False,
-            now=datetime.now(UTC),
-            kinds=_KINDS,
-            role=wanted.role,
-            known=there,
-        )
+    if unanswered:
+        with suppress(Fault):
+            there, _refused = search(
+                aws,
+                [aws.region],
+                [wanted.build_id],
+                expired=False,
+                now=datetime.now(UTC),
+                kinds=_KINDS,
+                role=wanted.role,
+                known=there,
+            )
     _removed, failed = remove(aws, there, timeout)
     if whole and not failed:
         keepsakes.discard()

@@ -69,7 +69,7 @@ class Keepsakes:
     @property
     def resources(self) -> list[tuple[str, str, str]]:
         """What was made in the account: kind, id and role of each."""
-        return [(kind, name, role) for kind, name, role in self._read().get("resources", ())]
+        return [(one[0], one[1], one[2]) for one in self._read().get("resources", ())]
 
     def remember(self, key: Path | None = None, resources: Iterable[tuple[str, str, str]] = ()) -> None:
         """Note what was made, or is going to be made.

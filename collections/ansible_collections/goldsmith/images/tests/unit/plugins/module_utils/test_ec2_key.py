@@ -99,7 +99,7 @@ class Client:
 def test_public_half_alone_is_imported_with_its_name_and_tags() -> None:
     client = Client()
 
-    assert import_pair(client, "goldsmith-b", PUBLIC, {"a": "b"}) == ("key-1", True)
+    assert import_pair(client, "goldsmith-b", PUBLIC, {"a": "b"}) == "key-1"
     assert client.imported == {
         "KeyName": "goldsmith-b",
         "PublicKeyMaterial": f"{PUBLIC} goldsmith-b".encode(),
@@ -108,7 +108,7 @@ def test_public_half_alone_is_imported_with_its_name_and_tags() -> None:
 
 
 def test_pair_whose_import_was_not_answered_is_found() -> None:
-    assert import_pair(Client(f"{PUBLIC} goldsmith-b"), "goldsmith-b", PUBLIC, {}) == ("key-0", False)
+    assert import_pair(Client(f"{PUBLIC} goldsmith-b"), "goldsmith-b", PUBLIC, {}) == "key-0"
 
 
 def test_pair_whose_private_half_is_elsewhere_is_said_so() -> None:

@@ -196,7 +196,14 @@ def test_group_of_an_earlier_run_is_found() -> None:
     mine = {"GroupId": "sg-0", "Tags": [{"Key": "goldsmith:build", "Value": "b"}]}
     client = Client(groups=[mine], refusals=["InvalidGroup.Duplicate"])
 
-    assert make_group(client, "goldsmith-b", None, BUILD, BUILD) == ("sg-0", False)
+    assert make_group(client, "goldsmith-b", None, BUILD, {**BUILD, "goldsmith:expires": "later"}) == ("sg-0", False)
+
+
+def test_group_whose_making_was_not_answered_is_this_run_s() -> None:
+    mine = {"GroupId": "sg-0", "Tags": [{"Key": "goldsmith:build", "Value": "b"}]}
+    client = Client(groups=[mine], refusals=["InvalidGroup.Duplicate"])
+
+    assert make_group(client, "goldsmith-b", None, BUILD, BUILD) == ("sg-0", True)
 
 
 def test_group_of_somebody_else_is_left_alone() -> None:
