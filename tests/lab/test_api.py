@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import urllib.error
+import urllib.request
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -43,6 +45,9 @@ def test_what_cannot_be_started_is_refused_with_the_reason(account: Account) -> 
     assert "arm64" in said and "x86_64" in said
     small = [{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 1}}]
     refused("InvalidBlockDeviceMapping", run, ImageId=base, BlockDeviceMappings=small, **one)
+    refused("InvalidParameterValue", run, ImageId=base, UserData="x" * 16385, **one)
+    profile = {"Name": "nobody"}
+    assert "nobody" in refused("InvalidParameterValue", run, ImageId=base, IamInstanceProfile=profile, **one)
     refused("DryRunOperation", run, ImageId=base, DryRun=True, **one)
     assert len(account.ec2.describe_instances()["Reservations"]) <= 1
 
@@ -174,6 +179,11 @@ def test_the_public_images_are_in_every_region_and_named_by_parameters(account: 
     assert all(one["Public"] and one["Architecture"] == "x86_64" and one["EnaSupport"] for one in found)
 
 
+def test_the_regions_are_those_that_an_account_has(account: Account) -> None:
+    found = {one["RegionName"] for one in account.ec2.describe_regions()["Regions"]}
+    assert {"eu-west-1", "us-east-1"} <= found and not found & {"cn-north-1", "us-gov-west-1", "me-south-1"}
+
+
 def test_a_region_that_there_is_not_lets_nobody_in(account: Account) -> None:
     nowhere = Account(account.lab, account.key, "eu-west-9")
     refused("AuthFailure", nowhere.ec2.describe_images)
@@ -294,6 +304,27 @@ def test_a_protected_image_is_not_deregistered(account: Account, image: dict[str
 
 def test_an_action_that_the_lab_does_not_know_is_refused_and_named(account: Account) -> None:
     assert "describe_ipams" in refused("InvalidAction", account.ec2.describe_ipams)
+
+
+def test_a_page_in_a_browser_is_not_answered(account: Account) -> None:
+    request = urllib.request.Request(f"{account.lab.endpoint}/goldsmith-lab/calls", headers={"Origin": "http://a.test"})
+    with pytest.raises(urllib.error.HTTPError, match="403") as caught:
+        urllib.request.urlopen(request)
+    caught.value.close()
+
+
+def test_an_instance_with_a_profile_has_its_credentials_and_an_agent(account: Account) -> None:
+    iam, ssm = account.client("iam"), account.client("ssm")
+    iam.create_role(RoleName="role", AssumeRolePolicyDocument="{}")
+    iam.create_instance_profile(InstanceProfileName="profile")
+    iam.add_role_to_instance_profile(InstanceProfileName="profile", RoleName="role")
+    machine = account.run(IamInstanceProfile={"Name": "profile"}).enter()
+    url = "http://169.254.169.254/latest/meta-data/iam/security-credentials"
+    assert machine.do(f"curl -sf {url}/") == "role"
+    assert '"AccessKeyId"' in machine.do(f"curl -sf {url}/role")
+    agents = ssm.describe_instance_information(Filters=[{"Key": "InstanceIds", "Values": [machine.id]}])
+    assert [one["PingStatus"] for one in agents["InstanceInformationList"]] == ["Online"]
+    machine.terminate()
 
 
 def test_pages_of_images_are_complete(account: Account, machine: Machine) -> None:

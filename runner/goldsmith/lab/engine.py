@@ -32,13 +32,18 @@ def connect() -> docker.DockerClient:
     """Return a client of the engine that the environment names.
 
     Raises:
-        EnvironmentFault: None answers.
+        EnvironmentFault: None answers, or it is another machine's.
     """
+    where = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    if not where.startswith("unix://"):
+        raise EnvironmentFault(
+            f"the lab's machines must run on this machine, and DOCKER_HOST is {where}",
+            "Unset it, so that this machine's own engine is used.",
+        )
     try:
         client = docker.from_env(timeout=600, max_pool_size=32)
         client.ping()
     except DockerException as error:
-        where = os.environ.get("DOCKER_HOST", "the local socket")
         raise EnvironmentFault(
             f"no Docker engine answers at {where}: {error}", "Start it, or name it by DOCKER_HOST."
         ) from error
@@ -51,6 +56,12 @@ class Engine:
     Args:
         client: Client of the engine.
         lab: Id of the lab.
+
+    Attributes:
+        network: Name of the machines' network.
+        gateway: This machine's address in it.
+        metadata: Address and port at which the machines' metadata are served; None as long as they are not.
+        unified_cgroups: Whether the kernel has version 2 of control groups.
     """
 
     def __init__(self, client: docker.DockerClient, lab: str) -> None:
@@ -58,15 +69,17 @@ class Engine:
         self.lab = lab
         self.network = f"goldsmith-lab-{lab}"
         self.gateway = ""
+        self.unified_cgroups = False
         self.metadata: tuple[str, int] | None = None
         self._addresses: Iterator[str] = iter(())
 
-    def make_network(self) -> None:
-        """Make the network of the lab's machines.
+    def prepare(self) -> None:
+        """Make the network of the lab's machines, and find out what else they need.
 
         Raises:
             EnvironmentFault: Every range of addresses is taken.
         """
+        self.unified_cgroups = self.api.info().get("CgroupVersion") == "2"
         taken = list(_routes())
         candidates = [one for one in _NETWORKS.subnets(new_prefix=24) if not any(one.overlaps(two) for two in taken)]
         random.shuffle(candidates)

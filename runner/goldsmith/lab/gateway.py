@@ -50,12 +50,18 @@ class Gateway:
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer a request."""
+        if "HTTP_ORIGIN" in environ:
+            # Only a page in a browser says where it comes from, and whoever wrote that is not asked in.
+            start_response("403 Forbidden", [("Content-Length", "0")])
+            return []
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"] = io.BytesIO(body)
         path = environ.get("PATH_INFO", "/")
         if path.startswith(CONTROL):
             return self._answer_control(environ, path.removeprefix(CONTROL), body, start_response)
-        call = _call(environ, body)
+        return self._answer_call(environ, _call(environ, body), start_response)
+
+    def _answer_call(self, environ: dict[str, Any], call: Call, start_response: Callable[..., Any]) -> Iterable[bytes]:
         fault, cleared = self._recorder.record(call)
         if fault is not None and fault.kind == "error":
             return _refuse(environ, call, fault, start_response)

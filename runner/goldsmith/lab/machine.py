@@ -133,8 +133,12 @@ class Machine:
         if self._reachable:
             endpoint = self._api.create_endpoint_config(ipv4_address=self.address)
             network = {"networking_config": self._api.create_networking_config({self._engine.network: endpoint})}
+        # systemd needs a control group to put its services in: in version 1 Docker makes one for each container that it
+        # may write to, in version 2 there is but the one tree of the kernel.
+        cgroups = "/sys/fs/cgroup:/sys/fs/cgroup:" + ("rw" if self._engine.unified_cgroups else "ro")
         host = self._api.create_host_config(
-            binds=["/sys/fs/cgroup:/sys/fs/cgroup:ro", f"{self._seed}:{SEED}:ro"],
+            binds=[cgroups, f"{self._seed}:{SEED}:ro"],
+            cgroupns="host" if self._engine.unified_cgroups else None,
             tmpfs={"/run": "exec,mode=755", "/run/lock": "mode=1777"},
             # Without it, systemd's reboot is an exit like any other.
             cap_add=["SYS_BOOT"],

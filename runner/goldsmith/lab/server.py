@@ -78,6 +78,8 @@ def _prepare_moto() -> None:
 
     # AWS's own images would be listed, each with a snapshot, in every region.
     os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
+    # Pages of other origins have no business here.
+    os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
     # moto reads the description of EC2 once for each part of the world, a sixth of a second each time.
     load = functools.cache(JSONFileLoader().load_file)
     JSONFileLoader.load_file = lambda _self, file_path: load(file_path)  # type: ignore[method-assign, assignment]
@@ -86,7 +88,7 @@ def _prepare_moto() -> None:
 def _prepare(client: Any, engine: Any) -> None:
     from goldsmith.lab.bases import BASES, is_made, make  # noqa: PLC0415  loads Docker
 
-    engine.make_network()
+    engine.prepare()
     first = BASES[0]
     if not is_made(client.api, first.reference):
         make(client, first, first.reference)
@@ -114,6 +116,9 @@ def main() -> None:
     try:
         with held(directory):
             serve(directory, options)
+            # Nothing is to be saved, and Python would take half a second to forget all that it has loaded.
+            logging.shutdown()
+            os._exit(0)
     except EnvironmentFault as fault:
         _say({"fault": fault.message, "hint": fault.hint})
         sys.exit(fault.exit_code)

@@ -8,12 +8,16 @@ from typing import Any
 
 from moto.core.responses import ActionResult
 from moto.ec2.models.instance_types import INSTANCE_TYPES
+from moto.ec2.utils import filter_iam_instance_profiles
 
 from goldsmith.lab.boot import Boot
 from goldsmith.lab.ec2 import devices
 from goldsmith.lab.ec2.common import LabResponse, idempotent, refuse
 from goldsmith.lab.ec2.guest import Guest
 from goldsmith.lab.ec2.spot import SpotRequest
+
+USER_DATA = 16384
+"""Bytes of user data that EC2 takes."""
 
 
 class Launch(LabResponse):
@@ -23,11 +27,15 @@ class Launch(LabResponse):
     def run_instances(self) -> ActionResult:
         """Start machines from an image."""
         backend = self.ec2_backend
-        image = self._startable(self._get_param("ImageId"))
+        image = self._startable(self._get_param("ImageId") or self._from_template("image_id"))
         self._check_type(image)
         name = self._get_param("KeyName")
         if name and name not in backend.key_pairs:
             raise refuse("InvalidKeyPair.NotFound", f"The key pair '{name}' does not exist")
+        data = base64.b64decode(self._get_param("UserData") or b"")
+        if len(data) > USER_DATA:
+            raise refuse("InvalidParameterValue", f"User data is limited to {USER_DATA} bytes")
+        self._check_profile()
         asked = devices.combined(backend, image.block_device_mappings, self._get_param("BlockDeviceMappings", []))
         self.params["BlockDeviceMappings"] = devices.creatable(asked)
         self.params["MinCount"] = self._get_param("MaxCount") or self._get_param("MinCount") or 1
@@ -36,8 +44,13 @@ class Launch(LabResponse):
         for instance in result.result.instances:
             devices.finish(backend, instance, asked)
             self._fill_in(instance, image)
-            self._guest(instance, image).launch()
+            self._guest(instance, image, data).launch()
         return result
+
+    def _from_template(self, attribute: str) -> Any:
+        """Return what the launch template that the call names says, or None."""
+        template = self._get_param("LaunchTemplate")
+        return getattr(self.ec2_backend._get_template_from_args(template), attribute, None) if template else None
 
     def _startable(self, identifier: str | None) -> Any:
         if not identifier:
@@ -48,7 +61,7 @@ class Launch(LabResponse):
         return image
 
     def _check_type(self, image: Any) -> None:
-        name = self._get_param("InstanceType")
+        name = self._get_param("InstanceType") or self._from_template("instance_type")
         if name is None:
             return
         if name not in INSTANCE_TYPES:
@@ -84,7 +97,22 @@ class Launch(LabResponse):
             self.ec2_backend.spot_instance_requests[request.id] = request
             instance.spot_instance_request_id = request.id
 
-    def _guest(self, instance: Any, image: Any) -> Guest:
+    def _check_profile(self) -> None:
+        profile = self._get_param("IamInstanceProfile", {})
+        try:
+            if profile:
+                filter_iam_instance_profiles(
+                    self.current_account, self.partition, profile.get("Arn"), profile.get("Name")
+                )
+        except Exception as error:
+            kind, value = next(iter(profile.items()))
+            raise refuse(
+                "InvalidParameterValue",
+                f"Value ({value}) for parameter iamInstanceProfile.{kind.lower()} is invalid. Invalid IAM Instance "
+                f"Profile {kind.lower()}",
+            ) from error
+
+    def _guest(self, instance: Any, image: Any, data: bytes) -> Guest:
         """Add the machine of a new instance."""
         reachable = self._fault != "unreachable"
         machine = self.cloud.new_machine(instance.id, reachable=reachable)
@@ -94,7 +122,7 @@ class Launch(LabResponse):
             hostname=f"ip-{machine.address.replace('.', '-')}",
             user=self.cloud.contents[image.root_snapshot].user,
             keys=(_authorized(pair),) if pair else (),
-            data=base64.b64decode(self._get_param("UserData") or b""),
+            data=data,
         )
         guest = Guest(
             self.cloud,

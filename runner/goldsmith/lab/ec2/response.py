@@ -16,13 +16,14 @@ from goldsmith.lab.ec2.images import Images
 from goldsmith.lab.ec2.instances import Instances
 from goldsmith.lab.ec2.key_pairs import KeyPairs
 from goldsmith.lab.ec2.launch import Launch
+from goldsmith.lab.ec2.regions import Regions
 from goldsmith.lab.ec2.snapshots import Snapshots
 from goldsmith.lab.ec2.spot import Spot
 from goldsmith.lab.ec2.tags import Tags
 
 
 class LabEC2(
-    Launch, Instances, Images, ImageList, ImageAttributes, Snapshots, KeyPairs, Groups, Spot, Tags, EC2Response
+    Launch, Instances, Images, ImageList, ImageAttributes, Snapshots, KeyPairs, Groups, Spot, Regions, Tags, EC2Response
 ):
     """EC2's API, one call at a time."""
 
