@@ -77,7 +77,7 @@ def test_common_args_are_the_same_words_in_a_shell(words: list[str]) -> None:
 
 def test_arguments_that_are_no_words_are_refused() -> None:
     with pytest.raises(Fault, match=r"ssh\.args .* cannot be split into words: No closing quotation"):
-        _ = door(args="-o 'x").options
+        door(args="-o 'x").command()
 
 
 def test_private_key_is_named_and_not_shown() -> None:
