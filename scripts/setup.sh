@@ -33,12 +33,13 @@ LIST
   if engine_is_ours && ! engine_answers; then echo "dockerd docker.io"; fi
 }
 
-# Programs that tests start, and whose package would start them as a service of this machine too: the package is
-# unpacked, the program goes into .venv/bin, and nothing is installed.
+# Programs that only tests start, and whose package might start them as a service of this machine too: the package is
+# unpacked, the program goes into .venv/bin, and nothing is installed. An optional one is done without where apt does not
+# know it: Debian 12 is the last one with packer, and its test is skipped then.
 programs() {
   cat <<'LIST'
 docker-registry  docker-registry
-packer           packer
+packer           packer           optional
 LIST
 }
 
@@ -94,6 +95,9 @@ apt_known() {
   fail "apt knows no package named $*" "Look at the sources in /etc/apt, and run this again."
 }
 
+# may_be_had PACKAGE: tells whether it could be installed, by the package lists as they are.
+may_be_had() { is_debian && is_root && [ -n "$(apt-cache --no-all-versions show "$1" 2>/dev/null)" ]; }
+
 # missing_packages python|all: prints the Debian packages that bring what is missing, a line for each need.
 missing_packages() {
   local need names
@@ -124,9 +128,10 @@ debian_packages() {
 }
 
 unpacked_programs() {
-  local program package directory
-  while read -r program package; do
+  local program package need directory
+  while read -r program package need; do
     if is_there "$program"; then continue; fi
+    if [ "$need" = optional ] && ! may_be_had "$package"; then continue; fi
     may_install "$package"
     lock_machine
     if is_there "$program"; then continue; fi

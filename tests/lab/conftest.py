@@ -123,6 +123,27 @@ class Machine:
         self.account.ec2.terminate_instances(InstanceIds=[self.id])
 
 
+def resources(account: Account) -> dict[str, Any]:
+    """Return what there is in the account that a build makes for a while."""
+    ec2 = account.ec2
+    reservations = ec2.describe_instances()["Reservations"]
+    states = {one["State"]["Name"] for reservation in reservations for one in reservation["Instances"]}
+    return {
+        "states": states - {"terminated"},
+        "volumes": ec2.describe_volumes()["Volumes"],
+        "interfaces": ec2.describe_network_interfaces()["NetworkInterfaces"],
+        "groups": [group["GroupName"] for group in ec2.describe_security_groups()["SecurityGroups"]],
+        "keys": [pair["KeyName"] for pair in ec2.describe_key_pairs()["KeyPairs"]],
+    }
+
+
+CLEAN = {"states": set(), "volumes": [], "interfaces": [], "groups": ["default"], "keys": ["lab"]}
+
+
+def own_images(account: Account) -> dict[str, Any]:
+    return {one["Name"]: one for one in account.ec2.describe_images(Owners=["self"])["Images"]}
+
+
 @pytest.fixture(scope="session")
 def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Private half of an ed25519 key, with the public half beside it."""

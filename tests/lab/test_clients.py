@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from botocore.config import Config
-from tests.lab.conftest import DEBIAN, Account, Machine, until
+from tests.lab.conftest import CLEAN, DEBIAN, Account, Machine, own_images, resources, until
 
 from goldsmith.lab import Lab
 
 pytestmark = pytest.mark.docker
-
-PACKER = shutil.which("packer", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
 
 PLAYBOOK = """
 - hosts: localhost
@@ -98,27 +93,6 @@ PLAYBOOK = """
 """
 
 
-def resources(account: Account) -> dict[str, Any]:
-    """Return what there is in the account that a build makes for a while."""
-    ec2 = account.ec2
-    reservations = ec2.describe_instances()["Reservations"]
-    states = {one["State"]["Name"] for reservation in reservations for one in reservation["Instances"]}
-    return {
-        "states": states - {"terminated"},
-        "volumes": ec2.describe_volumes()["Volumes"],
-        "interfaces": ec2.describe_network_interfaces()["NetworkInterfaces"],
-        "groups": [group["GroupName"] for group in ec2.describe_security_groups()["SecurityGroups"]],
-        "keys": [pair["KeyName"] for pair in ec2.describe_key_pairs()["KeyPairs"]],
-    }
-
-
-CLEAN = {"states": set(), "volumes": [], "interfaces": [], "groups": ["default"], "keys": ["lab"]}
-
-
-def own_images(account: Account) -> dict[str, Any]:
-    return {one["Name"]: one for one in account.ec2.describe_images(Owners=["self"])["Images"]}
-
-
 def test_boto3_builds_an_image_with_its_own_waiters(account: Account) -> None:
     quick = {"WaiterConfig": {"Delay": 0.1, "MaxAttempts": 200}}
     ec2 = account.client("ec2", config=Config())
@@ -160,54 +134,5 @@ def test_amazon_aws_builds_an_image_in_a_playbook_and_its_machine_reboots(
     until(lambda: resources(account) == CLEAN)
     again = account.run(own_images(account)["played"]["ImageId"]).enter()
     assert again.do("cat /root/mark") == "by a play"
-    again.terminate()
-    again.wait("terminated")
-
-
-@pytest.mark.skipif(PACKER is None, reason="packer is not installed, `make setup` brings it")
-def test_packer_builds_an_image_and_copies_it(account: Account, lab: Lab, tmp_path: Path) -> None:
-    builder = {
-        "type": "amazon-ebs",
-        "region": "eu-west-1",
-        "custom_endpoint_ec2": lab.endpoint,
-        "access_key": "test",
-        "secret_key": "test",
-        "skip_metadata_api_check": True,
-        "source_ami_filter": {"filters": {"name": "debian-12-amd64-*"}, "owners": [DEBIAN], "most_recent": True},
-        "instance_type": "t3.micro",
-        "ssh_username": "admin",
-        "ami_name": "packed",
-        "ami_regions": ["eu-central-1"],
-        "ami_users": ["111122223333"],
-        "tags": {"by": "packer"},
-        "snapshot_tags": {"by": "packer"},
-        "run_tags": {"for": "packer"},
-        "run_volume_tags": {"for": "packer"},
-        "launch_block_device_mappings": [{"device_name": "/dev/xvda", "volume_size": 9, "delete_on_termination": True}],
-    }
-    provisioner = {"type": "shell", "inline": ["echo by packer | sudo tee /root/mark", "sync"]}
-    (tmp_path / "image.json").write_text(json.dumps({"builders": [builder], "provisioners": [provisioner]}))
-    done = subprocess.run(
-        [str(PACKER), "build", "-color=false", "image.json"],
-        cwd=tmp_path,
-        env={
-            "PATH": os.environ["PATH"],
-            "HOME": str(tmp_path),
-            "AWS_POLL_DELAY_SECONDS": "1",
-            "CHECKPOINT_DISABLE": "1",
-        },
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    image = own_images(account)["packed"]
-    assert {"Key": "by", "Value": "packer"} in image["Tags"]
-    shown = account.ec2.describe_image_attribute(ImageId=image["ImageId"], Attribute="launchPermission")
-    assert shown["LaunchPermissions"] == [{"UserId": "111122223333"}]
-    copied = own_images(Account(lab, account.key, "eu-central-1"))["packed"]
-    assert copied["State"] == "available" and copied["SourceImageId"] == image["ImageId"]
-    until(lambda: resources(account) == CLEAN)
-    again = account.run(image["ImageId"]).enter()
-    assert again.do("cat /root/mark") == "by packer"
     again.terminate()
     again.wait("terminated")
