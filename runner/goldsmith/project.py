@@ -112,6 +112,7 @@ def assemble(plan: Plan, revision: Mapping[str, str], debug: bool = False) -> Pr
         "goldsmith_name": spec.name,
         "goldsmith_version": plan.version,
         "goldsmith_platform": plan.build.platform,
+        "goldsmith_target_name": plan.build.target.name,
         "goldsmith_description": spec.description,
         "goldsmith_revision": revision.get("commit"),
         "goldsmith_repository": revision.get("url"),
