@@ -23,19 +23,11 @@ PLAYBOOK = """
   tasks:
     - amazon.aws.ec2_ami_info: {owners: "136693071363", filters: {name: "debian-12-amd64-*"}}
       register: base
-    - amazon.aws.ec2_key: {name: play, key_material: "{{ lookup('file', key ~ '.pub') }}"}
-    - amazon.aws.ec2_security_group:
-        name: play
-        description: play
-        rules: [{proto: tcp, ports: [22], cidr_ip: 127.0.0.1/32}]
-        tags: {by: play}
-      register: group
     - amazon.aws.ec2_instance:
         name: play
         image_id: "{{ base.images[0].image_id }}"
         instance_type: t3.micro
-        key_name: play
-        security_groups: ["{{ group.group_id }}"]
+        key_name: lab
         volumes: [{device_name: /dev/xvda, ebs: {volume_size: 9, delete_on_termination: true}}]
         metadata_options: {http_tokens: required}
         tags: {by: play}
@@ -84,12 +76,6 @@ PLAYBOOK = """
           - shown.images[0].block_device_mappings[0].ebs.volume_size == 9
           - shown.images[0].launch_permissions[0].user_id == '111122223333'
     - amazon.aws.ec2_instance: {instance_ids: "{{ made.instance_ids }}", state: terminated, wait: false}
-    - amazon.aws.ec2_security_group: {group_id: "{{ group.group_id }}", state: absent}
-      register: removed
-      until: removed is succeeded
-      retries: 50
-      delay: 0.2
-    - amazon.aws.ec2_key: {name: play, state: absent}
 """
 
 

@@ -60,17 +60,23 @@ def test_user_data_that_fail_show_as_clouds_own_would(account: Account) -> None:
     failing.terminate()
 
 
-def test_the_metadata_need_a_token_where_version_2_is_required(account: Account) -> None:
-    guarded = account.run(MetadataOptions={"HttpTokens": "required"}, UserData=SCRIPT).enter()
+def test_the_metadata_need_a_token_where_version_2_is_required(machine: Machine) -> None:
     url = "http://169.254.169.254/latest"
     token = f"$(curl -sf -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' {url}/api/token)"
     ask = f'curl -s -H "X-aws-ec2-metadata-token: {token}" {url}'
-    assert guarded.do(f"curl -s -o /dev/null -w '%{{http_code}}' {url}/meta-data/instance-id") == "401"
-    assert guarded.do(f"{ask}/meta-data/instance-id") == guarded.id
-    assert guarded.do(f"{ask}/meta-data/placement/") == "availability-zone\nregion"
-    assert guarded.do(f"{ask}/user-data") == SCRIPT.strip()
-    assert guarded.do(f"curl -s -o /dev/null -w '%{{http_code}}' -X PUT {url}/api/token") == "400"
-    guarded.terminate()
+    status = "curl -s -o /dev/null -w '%{http_code}'"
+
+    def change(tokens: str) -> None:
+        machine.account.ec2.modify_instance_metadata_options(InstanceId=machine.id, HttpTokens=tokens)
+
+    change("required")
+    assert machine.do(f"{status} {url}/meta-data/instance-id") == "401"
+    assert machine.do(f"{status} -H 'X-aws-ec2-metadata-token: wrong' {url}/meta-data/instance-id") == "401"
+    assert machine.do(f"{status} -X PUT {url}/api/token") == "400"
+    assert machine.do(f"{ask}/meta-data/instance-id") == machine.id
+    assert machine.do(f"{ask}/meta-data/placement/") == "availability-zone\nregion"
+    assert machine.do(f"{ask}/meta-data/nothing -o /dev/null -w '%{{http_code}}'") == "404"
+    change("optional")
 
 
 def test_the_metadata_are_open_where_version_1_is_allowed(machine: Machine) -> None:

@@ -48,6 +48,8 @@ if [ -e "$seed/first" ]; then
   if command -v ssh-keygen >/dev/null; then
     rm -f /etc/ssh/ssh_host_*_key /etc/ssh/ssh_host_*_key.pub
     ssh-keygen -q -t ed25519 -N '' -C "root@$(hostname)" -f /etc/ssh/ssh_host_ed25519_key
+    # The other kinds take their time, and are made only where sshd is told of one.
+    if grep -qis '^ *HostKey ' /etc/ssh/sshd_config /etc/ssh/sshd_config.d/*.conf; then ssh-keygen -A >/dev/null; fi
   fi
 fi
 

@@ -167,7 +167,8 @@ class Lab:
         number: signal.Signals | None = signal.SIGTERM
         while is_held(self.directory):
             if number is not None:
-                os.kill(self.pid, number)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(self.pid, number)
             number = signal.SIGKILL if time.monotonic() > deadline else None
             time.sleep(0.01)
         with contextlib.suppress(ChildProcessError):

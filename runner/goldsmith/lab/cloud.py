@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 from collections.abc import Callable, Mapping
@@ -109,9 +110,9 @@ class Cloud:
 
         threading.Thread(target=run, name=what, daemon=True).start()
 
-    def wait(self, delay: str) -> None:
-        """Let the time pass that something takes."""
-        self._closing.wait(self.delays.get(delay, 0))
+    def pause(self, delay: str) -> Callable[[], object]:
+        """Return what lets the time pass that something takes, which is what is set now."""
+        return functools.partial(self._closing.wait, self.delays.get(delay, 0))
 
     def close(self) -> list[str]:
         """End all machines, and return what was removed from the engine. Nothing can be begun afterwards."""

@@ -93,6 +93,7 @@ class Guest:
     def _begin(self, started: Future[None]) -> None:
         self._show("pending")
         self.instance.nics[0].public_ip = self.machine.address if self.public else None
+        pause = self.cloud.pause("run")
 
         def follow() -> None:
             try:
@@ -102,7 +103,7 @@ class Guest:
                     if self.instance.state == "pending":
                         self.terminate(("Server.InternalError", "Internal error on launch"))
                 raise
-            self.cloud.wait("run")
+            pause()
             with self.cloud.lock:
                 if self.instance.state == "pending":
                     self._show("running")
@@ -112,10 +113,11 @@ class Guest:
 
     def _follow(self, what: str, job: Future[None], state: str, then: Callable[[], None]) -> None:
         """Wait in the background for the machine and the time it takes, then go on, if the state is still the same."""
+        pause = self.cloud.pause(what)
 
         def follow() -> None:
             job.result()
-            self.cloud.wait(what)
+            pause()
             with self.cloud.lock:
                 if self.instance.state == state:
                     then()

@@ -202,6 +202,7 @@ class Images(LabResponse):
             work: Fills its snapshots.
         """
         cloud, backend, fails = self.cloud, self.ec2_backend, self._fault == "fails"
+        pause = cloud.pause(delay)
 
         def make() -> None:
             reason = "An internal error has occurred" if fails else ""
@@ -212,7 +213,7 @@ class Images(LabResponse):
                 reason = str(error)
                 raise
             finally:
-                cloud.wait(delay)
+                pause()
                 with cloud.lock:
                     _finish(backend, image, reason)
                     gone = [one for one in image.snapshots if one not in backend.snapshots]

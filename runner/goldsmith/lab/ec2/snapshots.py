@@ -134,7 +134,7 @@ class Snapshots(LabResponse):
 
     def _complete(self, snapshot: Snapshot, delay: str, work: Callable[[], None]) -> None:
         """Do in the background what fills a snapshot, and let it be completed then."""
-        cloud, backend = self.cloud, self.ec2_backend
+        cloud, backend, pause = self.cloud, self.ec2_backend, self.cloud.pause(delay)
 
         def complete() -> None:
             status = "error"
@@ -142,7 +142,7 @@ class Snapshots(LabResponse):
                 work()
                 status = "completed"
             finally:
-                cloud.wait(delay)
+                pause()
                 with cloud.lock:
                     snapshot.status = status
                     gone = snapshot.id not in backend.snapshots
