@@ -16,9 +16,10 @@ from ansible_collections.goldsmith.images.plugins.module_utils._aws import (
     tag_list,
     tags_of,
 )
-from ansible_collections.goldsmith.images.plugins.module_utils._ec2_delete import patiently, remove_in_region
+from ansible_collections.goldsmith.images.plugins.module_utils._ec2_delete import remove_in_region
 from ansible_collections.goldsmith.images.plugins.module_utils._ec2_ledger import Leftover
 from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
+from ansible_collections.goldsmith.images.plugins.module_utils._patiently import patiently
 from ansible_collections.goldsmith.images.plugins.module_utils._wait import AVAILABLE, State, starting_with, wait
 
 Image = Mapping[str, Any]

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.goldsmith.images.plugins.module_utils import _ec2_network, _ec2_profile
+from ansible_collections.goldsmith.images.plugins.module_utils._at_once import at_once
 from ansible_collections.goldsmith.images.plugins.module_utils._aws import TAG_BUILD, Aws, AwsFault, call
 from ansible_collections.goldsmith.images.plugins.module_utils._ec2_access import Access
 from ansible_collections.goldsmith.images.plugins.module_utils._ec2_key import import_pair, prepare
@@ -151,7 +151,9 @@ class Making:
             jobs["security_group"] = self._group_job(vpc)
         if access.policy:
             jobs["instance_profile"] = self._profile_job(access.policy)
-        _at_once(list(jobs.values()))
+        for answer in at_once(jobs).values():
+            if isinstance(answer, Fault):
+                raise answer
         return Surroundings(
             key_name=access.key_name or (self._name if access.makes_key else None),
             groups=access.groups or [self._resources["security_group"]],
@@ -205,14 +207,3 @@ class Making:
         else:
             by_ssm(self._client, self._aws.client("ssm"), name, access.timeout)
         return builder
-
-
-def _at_once(jobs: Sequence[Callable[[], None]]) -> None:
-    """Do all of it at once; raise the first failure when all have ended."""
-    if not jobs:
-        return
-    with ThreadPoolExecutor(len(jobs)) as pool:
-        futures = [pool.submit(job) for job in jobs]
-        wait(futures)
-    for future in futures:
-        future.result()

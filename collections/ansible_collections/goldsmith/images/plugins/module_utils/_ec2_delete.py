@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from ansible_collections.goldsmith.images.plugins.module_utils._aws import AwsFault, call
 from ansible_collections.goldsmith.images.plugins.module_utils._ec2_ledger import Leftover
-from ansible_collections.goldsmith.images.plugins.module_utils._wait import TERMINATED, State, delays, wait
+from ansible_collections.goldsmith.images.plugins.module_utils._patiently import patiently
+from ansible_collections.goldsmith.images.plugins.module_utils._wait import TERMINATED, State, wait
 
 PATIENCE = 30.0
 """Seconds to wait for what is still held by something that was removed just now."""
@@ -34,8 +34,6 @@ _HOLDERS = {
     "network_interface": "instance",
     "security_group": "instance",
 }
-
-Result = TypeVar("Result")
 
 
 def chunks(items: Sequence[str], size: int = 200) -> Iterable[Sequence[str]]:
@@ -121,29 +119,6 @@ _DELETE: Mapping[str, Callable[[Any, str], Any]] = {
     "security_group": _delete_security_group,
     "key_pair": _delete_key_pair,
 }
-
-
-def patiently(attempt: Callable[[], Result], passing: Callable[[AwsFault], bool], patience: float) -> Result:
-    """Do it again while it is refused for something that passes.
-
-    Args:
-        attempt: What to do.
-        passing: Whether what AWS has against it passes.
-        patience: Seconds; none means one attempt.
-
-    Raises:
-        AwsFault: It is refused for something else, or still.
-    """
-    deadline = time.monotonic() + patience
-    for delay in delays():
-        try:
-            return attempt()
-        except AwsFault as fault:
-            left = deadline - time.monotonic()
-            if left <= 0 or not passing(fault):
-                raise
-        time.sleep(min(delay, left))
-    raise AssertionError("delays never end")
 
 
 def held(fault: AwsFault) -> bool:

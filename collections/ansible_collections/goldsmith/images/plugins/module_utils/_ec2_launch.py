@@ -16,7 +16,6 @@ from ansible_collections.goldsmith.images.plugins.module_utils._aws import (
     call,
     tag_filter,
 )
-from ansible_collections.goldsmith.images.plugins.module_utils._ec2_delete import patiently
 from ansible_collections.goldsmith.images.plugins.module_utils._ec2_request import (
     Candidate,
     Surroundings,
@@ -25,6 +24,7 @@ from ansible_collections.goldsmith.images.plugins.module_utils._ec2_request impo
     request,
 )
 from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
+from ansible_collections.goldsmith.images.plugins.module_utils._patiently import patiently
 from ansible_collections.goldsmith.images.plugins.module_utils._wait import RUNNING, State, wait
 
 NO_CAPACITY = (

@@ -20,8 +20,8 @@ from ansible_collections.goldsmith.images.plugins.module_utils._aws import (
     tag_specifications,
     tags_of,
 )
-from ansible_collections.goldsmith.images.plugins.module_utils._ec2_delete import patiently
 from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
+from ansible_collections.goldsmith.images.plugins.module_utils._patiently import patiently
 
 CHECK_IP = "https://checkip.amazonaws.com"
 """Tells who calls it his address, as AWS sees it."""

@@ -21,9 +21,9 @@ from ansible_collections.goldsmith.images.plugins.module_utils._ec2_delete impor
     chunks,
     delete_snapshot,
     deregister_image,
-    patiently,
 )
 from ansible_collections.goldsmith.images.plugins.module_utils._ec2_lifecycle import Image
+from ansible_collections.goldsmith.images.plugins.module_utils._patiently import patiently
 from ansible_collections.goldsmith.images.plugins.module_utils._time import stamp
 
 MARGIN = timedelta(minutes=2)

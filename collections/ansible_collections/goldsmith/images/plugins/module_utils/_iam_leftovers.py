@@ -10,8 +10,9 @@ from dataclasses import replace
 from typing import Any
 
 from ansible_collections.goldsmith.images.plugins.module_utils._aws import TAG_BUILD, AwsFault, call, tags_of
-from ansible_collections.goldsmith.images.plugins.module_utils._ec2_delete import PATIENCE, held, patiently
+from ansible_collections.goldsmith.images.plugins.module_utils._ec2_delete import PATIENCE, held
 from ansible_collections.goldsmith.images.plugins.module_utils._ec2_ledger import Leftover, Resource
+from ansible_collections.goldsmith.images.plugins.module_utils._patiently import patiently
 
 PATH = "/goldsmith/"
 """Path of what builds make in IAM, so that a policy can allow just that."""

@@ -12,12 +12,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from ansible_collections.goldsmith.images.plugins.module_utils import _ec2_delete, _wait
-from ansible_collections.goldsmith.images.plugins.module_utils._aws import AwsFault
+from ansible_collections.goldsmith.images.plugins.module_utils import _ec2_delete, _patiently, _wait
 from ansible_collections.goldsmith.images.plugins.module_utils._ec2_delete import (
     PATIENCE,
     chunks,
-    patiently,
     remove_in_region,
 )
 from ansible_collections.goldsmith.images.plugins.module_utils._ec2_ledger import Leftover, in_order
@@ -108,7 +106,7 @@ class Ec2:
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(_ec2_delete, "time", clock)
+    monkeypatch.setattr(_patiently, "time", clock)
     monkeypatch.setattr(_wait, "time", clock)
     return clock
 
@@ -291,29 +289,6 @@ def test_instances_that_cannot_be_looked_at_are_not_called_removed() -> None:
     removed, failed = removed_from(client, INSTANCE, left("key_pair", "key-1"))
     assert removed == ["key-1"]
     assert "ec2:DescribeInstances is missing" in failed["i-1"]
-
-
-def test_patience_ends_when_the_time_is_up(clock: Clock) -> None:
-    attempts = 0
-
-    def attempt() -> None:
-        nonlocal attempts
-        attempts += 1
-        raise AwsFault("no", "DependencyViolation")
-
-    with pytest.raises(AwsFault, match="no"):
-        patiently(attempt, lambda _fault: True, 10)
-    assert clock.now == pytest.approx(1010)
-    assert 5 < attempts < 30
-
-
-def test_what_does_not_pass_is_raised_at_once(clock: Clock) -> None:
-    def attempt() -> None:
-        raise AwsFault("no", "UnauthorizedOperation")
-
-    with pytest.raises(AwsFault, match="no"):
-        patiently(attempt, lambda fault: fault.code == "DependencyViolation", 10)
-    assert clock.slept == []
 
 
 def test_ids_are_parted_as_a_filter_takes_them() -> None:

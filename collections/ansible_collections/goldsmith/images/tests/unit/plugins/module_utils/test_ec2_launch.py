@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from ansible_collections.goldsmith.images.plugins.module_utils import _ec2_delete, _ec2_launch, _wait
+from ansible_collections.goldsmith.images.plugins.module_utils import _ec2_launch, _patiently, _wait
 from ansible_collections.goldsmith.images.plugins.module_utils._aws import AwsFault
 from ansible_collections.goldsmith.images.plugins.module_utils._ec2_launch import find, launch
 from ansible_collections.goldsmith.images.plugins.module_utils._ec2_request import Surroundings, Wanted
@@ -30,7 +30,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     clock = SimpleNamespace(now=0.0)
     clock.monotonic = lambda: clock.now
     clock.sleep = lambda seconds: setattr(clock, "now", clock.now + seconds)
-    for module in (_ec2_launch, _wait, _ec2_delete):
+    for module in (_ec2_launch, _wait, _patiently):
         monkeypatch.setattr(module, "time", clock)
     return clock
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from ansible_collections.goldsmith.images.plugins.module_utils import _ec2_delete
+from ansible_collections.goldsmith.images.plugins.module_utils import _patiently
 from ansible_collections.goldsmith.images.plugins.module_utils._aws import AwsFault
 from ansible_collections.goldsmith.images.plugins.module_utils._ec2_lifecycle import Image
 from ansible_collections.goldsmith.images.plugins.module_utils._ec2_retire import retire
@@ -56,7 +56,7 @@ class Clock:
 
 @pytest.fixture(autouse=True)
 def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_ec2_delete, "time", Clock())
+    monkeypatch.setattr(_patiently, "time", Clock())
 
 
 def image(number: int = 1, *snapshots: str, build: str = "B", state: str = "published") -> Image:
