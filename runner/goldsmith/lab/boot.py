@@ -149,6 +149,8 @@ def _write_units(directory: Path, boot: Boot) -> None:
     units = directory / "units"
     wanted = units / "multi-user.target.wants"
     wanted.mkdir(parents=True)
+    # A container may not mount; from Debian 13 on, /tmp is to be a file system of its own.
+    (units / "tmp.mount").symlink_to("/dev/null")
     for name, parts, text in (("hooks", data.hooks, _HOOKS), ("scripts", scripts, _SCRIPTS)):
         if not parts and not (name == "scripts" and ignored):
             continue
