@@ -60,6 +60,8 @@ def test_a_client_token_starts_one_instance_only(account: Account) -> None:
     assert first == second
     refused("IdempotentParameterMismatch", account.ec2.run_instances, ClientToken="one", UserData="x", **arguments)
     machine = Machine(account, first).wait("running")
+    by_token = account.ec2.describe_instances(Filters=[{"Name": "client-token", "Values": ["one"]}])["Reservations"]
+    assert [one["InstanceId"] for one in by_token[0]["Instances"]] == [first]
     again = account.ec2.run_instances(ClientToken="one", **arguments)["Instances"][0]
     assert again["State"]["Name"] == "running"
     machine.terminate()

@@ -6,6 +6,7 @@ import contextlib
 import ipaddress
 import os
 import random
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -24,6 +25,9 @@ CONTENT = "goldsmith/lab"
 
 _NETWORKS = ipaddress.IPv4Network("10.213.0.0/16")
 """Labs take a 256th of it each, where neither another network of the engine nor a route of this machine is."""
+
+UNREACHABLE = "192.0.2.1"
+"""Address of a machine without a network: nobody has one of this range (RFC 5737)."""
 
 _ROUTES = Path("/proc/net/route")
 
@@ -71,7 +75,7 @@ class Engine:
         self.gateway = ""
         self.unified_cgroups = False
         self.metadata: tuple[str, int] | None = None
-        self._addresses: Iterator[str] = iter(())
+        self._addresses: deque[str] = deque()
 
     def prepare(self) -> None:
         """Make the network of the lab's machines, and find out what else they need.
@@ -98,20 +102,22 @@ class Engine:
                     raise EnvironmentFault(f"the engine makes no network for the lab: {error}") from error
                 continue
             self.gateway = hosts[0]
-            self._addresses = iter(hosts[9:])
+            self._addresses.extend(hosts[9:])
             return
         raise EnvironmentFault(f"no range of addresses is free in {_NETWORKS}", "Remove networks: docker network prune")
 
     def address(self) -> str:
-        """Return an address that no machine had before.
+        """Return an address that no machine has, nor had lately.
 
         Raises:
-            EnvironmentFault: There is none left.
+            IndexError: There is none left.
         """
-        try:
-            return next(self._addresses)
-        except StopIteration:
-            raise EnvironmentFault("the lab has no address left", "Start another one: goldsmith lab down") from None
+        return self._addresses.popleft()
+
+    def release(self, address: str) -> None:
+        """Take back the address of a machine that is gone."""
+        if address != UNREACHABLE:
+            self._addresses.append(address)
 
     def remove_all(self) -> list[str]:
         """Remove everything of the lab, and return what it was."""

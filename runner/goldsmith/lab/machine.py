@@ -14,7 +14,7 @@ from docker.errors import APIError, DockerException, NotFound
 from requests.exceptions import RequestException
 
 from goldsmith.lab.boot import INIT, SEED, Boot, write_seed
-from goldsmith.lab.engine import LABEL, Engine
+from goldsmith.lab.engine import LABEL, UNREACHABLE, Engine
 from goldsmith.lab.inside import connect
 
 STOP_TIMEOUT = 15
@@ -23,9 +23,6 @@ STOP_TIMEOUT = 15
 REBOOT = 129
 """Exit status of a container whose init called ``reboot``: the kernel ends a PID namespace by SIGHUP then, and by
 SIGINT for ``halt`` (https://man7.org/linux/man-pages/man2/reboot.2.html)."""
-
-_BLACK_HOLE = "192.0.2.1"
-"""Address of a machine without a network: nobody has one of this range (RFC 5737)."""
 
 
 @dataclass
@@ -54,7 +51,7 @@ class Machine:
     """
 
     def __init__(self, engine: Engine, name: str, seed: Path, *, reachable: bool = True) -> None:
-        self.address = engine.address() if reachable else _BLACK_HOLE
+        self.address = engine.address() if reachable else UNREACHABLE
         self.ended: Callable[[int], None] = lambda _status: None
         self._engine = engine
         self._api = engine.api
@@ -63,7 +60,6 @@ class Machine:
         self._reachable = reachable
         self._jobs = ThreadPoolExecutor(1, f"machine {name}")
         self._run = _Run()
-        self._exists = False
 
     def start(self, boot: Boot, image: Callable[[], str] | None = None) -> Future[None]:
         """Start the machine.
@@ -103,6 +99,7 @@ class Machine:
             self._run.meant = True
             with contextlib.suppress(NotFound):
                 self._api.remove_container(self._container, force=True, v=True)
+            self._engine.release(self.address)
 
         job = self._jobs.submit(work)
         self._jobs.shutdown(wait=False)

@@ -51,7 +51,9 @@ class Metadata:
 
     def _answer(self, client: str, method: str, path: str, headers: Any) -> tuple[int, str]:
         with self._cloud.lock:
-            guest = next((one for one in self._cloud.guests.values() if one.machine.address == client), None)
+            # Addresses are used again: the youngest machine has it.
+            found = (one for one in reversed(self._cloud.guests.values()) if one.machine.address == client)
+            guest = next(found, None)
             if guest is None:
                 return 404, ""
             options = guest.instance.metadata_options

@@ -116,11 +116,14 @@ class Guest:
         pause = self.cloud.pause(what)
 
         def follow() -> None:
-            job.result()
-            pause()
-            with self.cloud.lock:
-                if self.instance.state == state:
-                    then()
+            try:
+                job.result()
+            finally:
+                # What the engine could not do is logged, and done when the lab ends.
+                pause()
+                with self.cloud.lock:
+                    if self.instance.state == state:
+                        then()
 
         self.cloud.later(f"{what} {self.instance.id}", follow)
 

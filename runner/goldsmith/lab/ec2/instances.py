@@ -8,9 +8,26 @@ from datetime import UTC, datetime
 from typing import Any
 
 from moto.core.responses import ActionResult, EmptyResult
+from moto.ec2.utils import filter_dict_attribute_mapping
 
 from goldsmith.lab.ec2.common import LabResponse, refuse, returned
 from goldsmith.lab.ec2.guest import Guest
+
+filter_dict_attribute_mapping.update(
+    {
+        "client-token": "client_token",
+        "hypervisor": "hypervisor",
+        "instance-lifecycle": "lifecycle",
+        "metadata-options.http-tokens": "metadata_options.http_tokens",
+        "placement-group-name": "placement.group_name",
+        "root-device-name": "root_device_name",
+        "root-device-type": "root_device_type",
+        "spot-instance-request-id": "spot_instance_request_id",
+        "tenancy": "placement.tenancy",
+        "virtualization-type": "virtualization_type",
+    }
+)
+"""Filters of DescribeInstances that moto lacks, and where it keeps what they look at."""
 
 _CONSOLE = 64 * 1024
 """Bytes of the console that EC2 tells."""
