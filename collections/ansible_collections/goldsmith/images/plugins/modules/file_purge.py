@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: file_purge
-short_description: Delete and empty many files in one task
+short_description: Delete, empty and thin out many files in one task
 version_added: 0.1.0
 description:
   - Takes all the patterns of a clean-up as data and walks them once, where C(ansible.builtin.find) and a loop over
@@ -35,6 +35,25 @@ options:
     type: list
     elements: str
     default: []
+  strip:
+    description:
+      - Lines to take out of text files, whose owner, mode and other lines stay.
+      - A file that O(remove) or O(empty) matches too is deleted or emptied. What is not a regular file is left alone.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      files:
+        description:
+          - Patterns of the files.
+        type: list
+        elements: str
+        required: true
+      regexp:
+        description:
+          - Regular expression of Python. Every line goes in which it is found.
+        type: str
+        required: true
   one_file_system:
     description:
       - Whether to leave alone everything that is mounted somewhere below the root.
@@ -75,6 +94,9 @@ EXAMPLES = r"""
       - /var/lib/apt/lists/*
       - /tmp/*
       - /home/*/.bash_history
+    strip:
+      - files: [/root/.ssh/authorized_keys, /home/*/.ssh/authorized_keys]
+        regexp: builder@example\.com$
     empty:
       - /etc/machine-id
       - /var/log/**
@@ -95,14 +117,21 @@ emptied:
   type: list
   elements: str
   sample: [/etc/machine-id]
+stripped:
+  description: Files that lines were taken out of.
+  returned: always
+  type: list
+  elements: str
+  sample: [/root/.ssh/authorized_keys]
 freed:
-  description: Bytes that those files held.
+  description: Bytes that went with all that.
   returned: always
   type: int
   sample: 4711
 """
 
 import os
+import re
 import stat
 import sys
 from fnmatch import fnmatchcase
@@ -124,7 +153,8 @@ class Purge:
     Attributes:
         removed: What was deleted.
         emptied: Files that were cut to no bytes.
-        freed: Bytes that both held.
+        stripped: Files that lines were taken out of.
+        freed: Bytes that went with all that.
     """
 
     def __init__(self, *, kept: set[Path], mounts: set[Path], check: bool) -> None:
@@ -140,6 +170,7 @@ class Purge:
         self._check = check
         self.removed: set[Path] = set()
         self.emptied: set[Path] = set()
+        self.stripped: set[Path] = set()
         self.freed = 0
 
     def remove(self, pattern: str) -> None:
@@ -161,6 +192,20 @@ class Purge:
         for path in list(expand(pattern)):
             if path not in self.removed | self.emptied and not self._is_kept(path):
                 self._cut(path)
+
+    def strip(self, wanted: list[tuple[re.Pattern[bytes], list[str]]]) -> None:
+        """Take lines out of regular files: those in which an expression is found, each with the patterns of its files.
+
+        Raises:
+            PurgeError: A pattern reaches too far, or the system refuses.
+        """
+        found: dict[Path, list[re.Pattern[bytes]]] = {}
+        for regexp, patterns in wanted:
+            for path in set().union(*(expand(pattern) for pattern in patterns)):
+                found.setdefault(path, []).append(regexp)
+        for path, regexps in found.items():
+            if path not in self.removed | self.emptied and not self._is_kept(path):
+                self._thin(path, regexps)
 
     def _is_kept(self, path: Path) -> bool:
         return not self._kept.isdisjoint([path, *path.parents])
@@ -201,6 +246,26 @@ class Purge:
             raise PurgeError(f"cannot empty {path}: {error.strerror}") from error
         self.emptied.add(path)
         self.freed += status.st_size
+
+    def _thin(self, path: Path, regexps: list[re.Pattern[bytes]]) -> None:
+        try:
+            if not stat.S_ISREG(path.lstat().st_mode):
+                return
+            lines = path.read_bytes().splitlines(keepends=True)
+            left = [line for line in lines if not any(regexp.search(line.rstrip(b"\r\n")) for regexp in regexps)]
+            if left == lines:
+                return
+            if not self._check:
+                # In place: what a new file would need (owner, access list, security context) stays as it is.
+                with path.open("r+b") as file:
+                    file.write(b"".join(left))
+                    file.truncate()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise PurgeError(f"cannot take lines out of {path}: {error.strerror}") from error
+        self.stripped.add(path)
+        self.freed += len(b"".join(lines)) - len(b"".join(left))
 
 
 def expand(pattern: str) -> Iterator[Path]:
@@ -244,6 +309,18 @@ def _children(folder: Path, pattern: str) -> list[Path]:
         return []
 
 
+def compiled(regexp: str) -> re.Pattern[bytes]:
+    """Return a regular expression for the lines of files, whatever their encoding is.
+
+    Raises:
+        PurgeError: It is none.
+    """
+    try:
+        return re.compile(regexp.encode())
+    except re.error as error:
+        raise PurgeError(f"{regexp!r} is not a regular expression: {error}") from error
+
+
 def mount_points(table: Path = Path("/proc/self/mountinfo")) -> set[Path]:
     r"""Return the paths that something is mounted on, bind mounts of single files included.
 
@@ -278,6 +355,15 @@ def main() -> None:
             "remove": patterns,
             "empty": patterns,
             "keep": patterns,
+            "strip": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "files": {"type": "list", "elements": "str", "required": True},
+                    "regexp": {"type": "str", "required": True},
+                },
+            },
             "one_file_system": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
@@ -285,24 +371,30 @@ def main() -> None:
     wanted = module.params
     mounts = mount_points()
     try:
+        strips = [(compiled(entry["regexp"]), entry["files"]) for entry in wanted["strip"]]
         kept = own_files().union(*(expand(pattern) for pattern in wanted["keep"]))
         purge = Purge(kept=kept | mounts if wanted["one_file_system"] else kept, mounts=mounts, check=module.check_mode)
         for pattern in wanted["remove"]:
             purge.remove(pattern)
         for pattern in wanted["empty"]:
             purge.empty(pattern)
+        purge.strip(strips)
     except PurgeError as error:
         module.fail_json(msg=str(error))
     removed = sorted(str(path) for path in purge.removed)
     emptied = sorted(str(path) for path in purge.emptied)
+    # Never the lines themselves: they may hold secrets.
+    stripped = sorted(str(path) for path in purge.stripped)
     module.exit_json(
-        changed=bool(removed or emptied),
+        changed=bool(removed or emptied or stripped),
         removed=removed,
         emptied=emptied,
+        stripped=stripped,
         freed=purge.freed,
         diff={
-            "before": "".join(f"{path}\n" for path in sorted(removed + emptied)),
-            "after": "".join(f"{path} (empty)\n" for path in emptied),
+            "before": "".join(f"{path}\n" for path in sorted([*removed, *emptied, *stripped])),
+            "after": "".join(f"{path} (empty)\n" for path in emptied)
+            + "".join(f"{path} (fewer lines)\n" for path in stripped),
         },
     )
 

@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.goldsmith.images.plugins.modules import file_purge
-from ansible_collections.goldsmith.images.plugins.modules.file_purge import Purge, PurgeError, expand, mount_points
+from ansible_collections.goldsmith.images.plugins.modules.file_purge import (
+    Purge,
+    PurgeError,
+    compiled,
+    expand,
+    mount_points,
+)
 
 
 @pytest.fixture
@@ -32,13 +38,14 @@ def tree(tmp_path):
     return tmp_path
 
 
-def purge(tree, remove=(), empty=(), keep=(), mounts=(), check=False):
+def purge(tree, remove=(), empty=(), strip=(), keep=(), mounts=(), check=False):
     kept = {path for pattern in keep for path in expand(f"{tree}/{pattern}")}
     done = Purge(kept=kept, mounts={tree / name for name in mounts}, check=check)
     for pattern in remove:
         done.remove(f"{tree}/{pattern}")
     for pattern in empty:
         done.empty(f"{tree}/{pattern}")
+    done.strip([(compiled(regexp), [f"{tree}/{pattern}" for pattern in patterns]) for regexp, patterns in strip])
     return done
 
 
@@ -89,6 +96,31 @@ def test_emptied_files_keep_their_mode_and_only_regular_files_are_emptied(tree):
     assert (tree / "elsewhere/precious").read_text() == "four"
 
 
+def test_lines_go_and_the_others_stay_as_they_were_to_the_byte(tree):
+    keys = tree / "tmp/keys"
+    keys.write_bytes(b"ssh-ed25519 AAAA mine\r\n\xff\xfe\nssh-ed25519 BBBB build-1\n\nssh-ed25519 CCCC build-10")
+    keys.chmod(0o600)
+    (tree / "tmp/link").symlink_to(tree / "elsewhere/precious")
+    done = purge(tree, strip=[(" build-1$", ["tmp/*"]), ("BBBB", ["tmp/key?"]), ("four", ["tmp/link"])])
+    assert keys.read_bytes() == b"ssh-ed25519 AAAA mine\r\n\xff\xfe\n\nssh-ed25519 CCCC build-10"
+    assert keys.stat().st_mode & 0o777 == 0o600
+    assert (names(tree, done.stripped), done.freed) == (["tmp/keys"], len("ssh-ed25519 BBBB build-1\n"))
+    assert (tree / "elsewhere/precious").read_text() == "four"
+
+
+def test_no_lines_are_taken_out_of_what_goes_is_emptied_or_is_kept(tree):
+    done = purge(
+        tree, remove=["tmp/a"], empty=["log/app.log"], strip=[("four", ["**"])], keep=["log/deep", "log/.hidden"]
+    )
+    assert names(tree, done.stripped) == ["elsewhere/precious", "log/app.log.1", "tmp/d"]
+    assert (tree / "log/deep/er/app.log").read_text() == "four"
+
+
+def test_an_expression_that_is_none_is_refused():
+    with pytest.raises(PurgeError, match=r"'a\(' is not a regular expression"):
+        compiled("a(")
+
+
 def test_what_is_kept_stays_with_the_directories_above_it(tree):
     purge(tree, remove=["tmp/*", "log/**"], empty=["log/**"], keep=["tmp/a/b", "log/app.log"])
     assert left(tree) == ["elsewhere/precious", "log/app.log", "tmp/a/b/c"]
@@ -109,13 +141,19 @@ def test_a_mount_point_is_not_deleted_but_a_pattern_may_lead_through_it(tree):
 
 def test_check_mode_says_the_same_and_changes_nothing(tree):
     before = left(tree)
-    wanted = {"remove": ["tmp/**", "log/**/*.1"], "empty": ["log/**", "tmp/**"], "keep": ["tmp/d"]}
+    wanted = {
+        "remove": ["tmp/**", "log/**/*.1"],
+        "empty": ["log/**", "tmp/**"],
+        "keep": ["tmp/d"],
+        "strip": [("four", ["elsewhere/*"])],
+    }
     said = purge(tree, **wanted, check=True)
     assert left(tree) == before
     done = purge(tree, **wanted)
-    assert (said.removed, said.emptied, said.freed) == (done.removed, done.emptied, done.freed)
+    assert (said.removed, said.emptied, said.stripped) == (done.removed, done.emptied, done.stripped)
+    assert said.freed == done.freed and done.stripped
     again = purge(tree, **wanted)
-    assert not again.removed and not again.emptied
+    assert not again.removed and not again.emptied and not again.stripped
 
 
 def test_a_file_that_cannot_be_deleted_is_named(tree, monkeypatch):
