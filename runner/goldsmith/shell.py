@@ -64,7 +64,7 @@ def _ssh(machine: dict[str, Any], build: BuildRecord) -> list[str]:
     if not Path(machine["key_file"]).exists():
         raise _gone(build)
     # The layers may have closed the door behind them: the build's own connection is used where it is still open.
-    held = ["-o", f"ControlPath={machine['key_file']}.builder"]
+    held = ["-o", f"ControlPath={machine['control']}"]
     to = ["-i", machine["key_file"], "-p", str(machine["port"]), "-l", machine["user"], machine["address"]]
     return [*shlex.split(machine["args"]), *held, *to]
 

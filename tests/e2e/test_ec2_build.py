@@ -38,7 +38,10 @@ def tags(resource: dict[str, Any]) -> dict[str, str]:
 def test_a_plain_build_makes_one_image_in_twenty_calls_and_leaves_nothing_else(
     goldsmith: Cli, write_ami_spec: SpecWriter, account: Lab
 ) -> None:
-    spec = write_ami_spec("- ansible.builtin.copy: {content: hello, dest: /etc/motd}")
+    # EC2 takes no plus in a name, and no long description.
+    spec = write_ami_spec(
+        "- ansible.builtin.copy: {content: hello, dest: /etc/motd}", version="1.0+x", description="long " * 60
+    )
     before = resources(account.environment)
     account.clear_calls()
 
@@ -51,7 +54,8 @@ def test_a_plain_build_makes_one_image_in_twenty_calls_and_leaves_nothing_else(
     artifact = result["artifact"]
     assert artifact["id"] == image["ImageId"]
     assert (artifact["region"], artifact["published"]) == ("eu-west-1", True)
-    assert artifact["tags"] == [image["Name"]]
+    assert artifact["tags"] == [image["Name"]] == [f"{goldsmith.name}-debian-12-1.0-x-{result['build']}"]
+    assert image["Description"] == ("long " * 60)[:255]
     assert only_new(before, resources(account.environment)) == {
         "eu-west-1": {"images": [image["ImageId"]], "snapshots": artifact["snapshots"]}
     }
@@ -175,6 +179,57 @@ def test_an_image_goes_where_the_spec_says(goldsmith: Cli, write_ami_spec: SpecW
     assert result["artifact"]["size"] == 12 << 30
 
 
+def test_what_is_said_of_the_machine_is_asked_of_ec2_for_the_one_that_verifies_as_well(
+    goldsmith: Cli, write_ami_spec: SpecWriter, account: Lab
+) -> None:
+    key = "arn:aws:kms:eu-west-1:111122223333:key/1"
+    reads = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
+    machine = {
+        "instance_policy": {"Version": "2012-10-17", "Statement": [reads]},
+        "user_data": "#!/bin/sh\necho hello > /etc/said\n",
+        "block_devices": [{"device": "/dev/sdf", "size": 3}],
+        "spot": {"max_price": "0.05"},
+        "tenancy": "dedicated",
+        "placement_group": "forge",
+        "ebs_optimized": True,
+        "enclave": True,
+        "cpu_credits": "standard",
+        "public_ip": True,
+    }
+    image = {"name": "forged {{ version }} (x)", "boot_mode": "uefi", "tpm": "v2.0", "imds": "v2.0"}
+    options = {"machine": machine, "image": image, "root_volume": {"size": 9, "kms_key": key}}
+    spec = write_ami_spec(
+        layers=None,
+        files={"inside.yaml": "file: {/etc/said: {exists: true}}", "boot.yaml": "file: {/etc/said: {exists: true}}"},
+        tests=[{"goss": "inside.yaml"}, {"boot": {"goss": "boot.yaml"}}],
+        targets={"ec2": {"region": "eu-west-1", **options}},
+    )
+    before = resources(account.environment)
+
+    result = goldsmith.build(spec)
+
+    asked = [call["parameters"] for call in account.calls() if call["action"] == "RunInstances"]
+    assert len(asked) == 2
+    for one in asked:
+        assert one["InstanceMarketOptions.SpotOptions.MaxPrice"] == "0.05"
+        assert (one["Placement.Tenancy"], one["Placement.GroupName"]) == ("dedicated", "forge")
+        assert (one["EbsOptimized"], one["EnclaveOptions.Enabled"]) == ("true", "true")
+        assert one["CreditSpecification.CpuCredits"] == "standard"
+        assert one["NetworkInterface.1.AssociatePublicIpAddress"] == "true"
+        assert one["IamInstanceProfile.Name"] == f"goldsmith-{result['build']}"
+        assert (one["BlockDeviceMapping.1.Ebs.VolumeSize"], one["BlockDeviceMapping.1.Ebs.KmsKeyId"]) == ("9", key)
+    [made] = images(account, result)
+    assert (made["Name"], made["BootMode"], made["TpmSupport"], made["ImdsSupport"]) == (
+        "forged 1 (x)",
+        "uefi",
+        "v2.0",
+        "v2.0",
+    )
+    assert result["artifact"]["size"] == 12 << 30
+    left = only_new(before, resources(account.environment))
+    assert {kind for things in left.values() for kind in things} == {"images", "snapshots"}
+
+
 def test_a_spec_may_start_from_the_ami_of_another(
     goldsmith: Cli, write_ami_spec: SpecWriter, account: Lab, tmp_path: Path
 ) -> None:
@@ -240,6 +295,19 @@ def test_a_machine_that_is_kept_can_be_entered_and_swept(goldsmith: Cli, account
     assert not [name for name in left["keys"] if kept["build"] in name]
     assert not list(Path("/dev/shm").glob(f"goldsmith-{kept['build']}*"))
     assert "has no machine any more" in goldsmith("shell", kept["build"], code=2).stderr
+
+
+def test_after_a_boot_test_that_failed_it_is_the_machine_of_the_image_that_is_entered(
+    goldsmith: Cli, write_ami_spec: SpecWriter, account: Lab
+) -> None:
+    tests = [{"boot": {"goss": "boot.yaml"}}]
+    boot = "command: {is there: {exec: 'test -e /nowhere', exit-status: 0, timeout: 1000}}"
+    failed = goldsmith.build(write_ami_spec(files={"boot.yaml": boot}, tests=tests), "--on-error", "keep", code=1)
+
+    done = goldsmith("shell", failed["build"], input="cat /etc/goldsmith-release; exit\n")
+
+    assert f'BUILD_ID="{failed["build"]}"' in done.stdout
+    goldsmith("sweep", failed["build"])
 
 
 def test_no_secret_is_found_anywhere(

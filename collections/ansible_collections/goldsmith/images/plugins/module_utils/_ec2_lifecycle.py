@@ -107,7 +107,9 @@ def _series(description: Mapping[str, Any], tags: Mapping[str, str]) -> tuple[st
     if not name:
         return (architecture,)
     rest = str(description.get("Name", ""))
-    for part in (tags.get(TAG_BUILD), tags.get(TAG_VERSION)):
+    version = tags.get(TAG_VERSION, "")
+    # A name cannot hold a plus; the playbook has a hyphen in its place.
+    for part in (tags.get(TAG_BUILD), *dict.fromkeys((version, version.replace("+", "-")))):
         if part:
             places = list(re.finditer(rf"(?<![A-Za-z0-9]){re.escape(part)}(?![A-Za-z0-9])", rest))
             if places:

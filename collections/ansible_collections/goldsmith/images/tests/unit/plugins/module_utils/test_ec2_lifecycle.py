@@ -261,6 +261,7 @@ def test_image_without_protection(protection: str | None) -> None:
         ("web-debian-12-7-B", "7", "web-debian-12-8-B", "8"),
         ("web-debian-12-12-B", "12", "web-debian-12-13-B", "13"),
         ("web 1.4 (B)", "1.4", "web 1.5 (B)", "1.5"),
+        ("web-debian-12-1.4-rc1-B", "1.4+rc1", "web-debian-12-1.5-B", "1.5"),
     ],
 )
 def test_versions_of_one_thing_are_one_series(name: str, version: str, other: str, other_version: str) -> None:
