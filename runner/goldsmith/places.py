@@ -6,7 +6,7 @@ import json
 import os
 import socket
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,7 +23,7 @@ class Place:
 
     Attributes:
         target: Name of the build's target.
-        regions: Regions of a cloud; empty for the one that the environment names.
+        regions: Regions of a cloud; empty for the one that the environment names, where that is not known.
         endpoint_url: Endpoint of the cloud, or None for its own.
         profile: Profile of the cloud's configuration, or None for the default.
     """
@@ -51,8 +51,10 @@ class Place:
 
     def environment(self) -> dict[str, str]:
         """Return the environment variables that lead an AWS client there."""
+        # Any key will do in a lab, and none need be set here.
+        keys = {"AWS_ACCESS_KEY_ID": "lab", "AWS_SECRET_ACCESS_KEY": "lab"} if self.is_lab else {}
         given = {"AWS_ENDPOINT_URL": self.endpoint_url, "AWS_PROFILE": self.profile}
-        return {key: value for key, value in given.items() if value}
+        return keys | {key: value for key, value in given.items() if value}
 
     def variables(self) -> dict[str, Any]:
         """Return it as the playbook ``goldsmith.images.sweep`` takes it."""
@@ -60,18 +62,18 @@ class Place:
             "regions": list(self.regions),
             "endpoint_url": self.endpoint_url,
             "profile": self.profile,
-            # Any key will do there, and none need be set here.
-            "environment": {"AWS_ACCESS_KEY_ID": "lab", "AWS_SECRET_ACCESS_KEY": "lab"} if self.is_lab else {},
+            "environment": self.environment() if self.is_lab else {},
         }
         return {key: value for key, value in given.items() if value}
 
 
 def place_of(build: Build, version: str, environ: Mapping[str, str] = os.environ) -> Place:
     """Return where a build's things are going to be."""
-    regions = tuple(build.target.regions(build.options(version)))
     if build.target.name == "docker":
         return Place("docker")
-    return Place(build.target.name, regions, environ.get("AWS_ENDPOINT_URL"), environ.get("AWS_PROFILE"))
+    regions = build.target.regions(build.options(version))
+    place = Place(build.target.name, tuple(regions), environ.get("AWS_ENDPOINT_URL"), environ.get("AWS_PROFILE"))
+    return replace(place, profile=None) if place.is_lab else place
 
 
 def note(place: Place, directory: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -89,9 +90,36 @@ def test_the_playbook_is_given_what_was_said_and_no_empty_groups() -> None:
     assert "share_with" not in given
 
 
-def test_a_sweep_looks_in_every_region_that_a_build_uses() -> None:
+@pytest.fixture
+def unnamed_region(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The file of a configuration of AWS that names no region, and nor does the environment."""
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    return tmp_path / "config"
+
+
+def test_a_sweep_looks_in_every_region_that_a_build_uses(unnamed_region: Path) -> None:
     assert target.regions(Ec2Options(region="eu-west-1", copy_to=["us-east-1"])) == ["eu-west-1", "us-east-1"]
     assert target.regions(Ec2Options()) == []
+
+
+def test_a_region_that_only_the_environment_names_is_known_to_a_sweep(
+    unnamed_region: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = Ec2Options(copy_to=["us-east-1"])
+    unnamed_region.write_text("[profile work]\nregion = eu-north-1\n")
+    assert target.regions(options) == ["us-east-1"]
+    monkeypatch.setenv("AWS_PROFILE", "work")
+    assert target.regions(options) == ["eu-north-1", "us-east-1"]
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-3")
+    assert target.regions(options) == ["eu-west-3", "us-east-1"]
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    assert target.regions(options) == ["eu-west-1", "us-east-1"]
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_PROFILE", "nobody's")
+    assert target.regions(options) == ["us-east-1"], "the build itself will tell of the profile"
 
 
 def test_without_credentials_the_environment_is_at_fault(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,8 @@ import pytest
 from goldsmith.places import Place, note, noted, place_of
 from goldsmith.spec import Build, builds, load
 
-LAB = Place("ec2", ("eu-west-1", "eu-central-1"), "http://127.0.0.1:1", "work")
+LAB = Place("ec2", ("eu-west-1", "eu-central-1"), "http://127.0.0.1:1")
+AWS = Place("ec2", ("eu-west-1", "eu-central-1"), profile="work")
 
 
 @pytest.fixture
@@ -24,9 +25,10 @@ def ami_build(tmp_path: Path) -> Build:
 
 
 def test_an_ami_is_in_its_regions_at_the_environments_endpoint(ami_build: Build) -> None:
-    environ = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_PROFILE": "work"}
-    assert place_of(ami_build, "1", environ) == LAB
-    assert place_of(ami_build, "1", {}).endpoint_url is None
+    environ = {"AWS_PROFILE": "work"}
+    assert place_of(ami_build, "1", environ) == AWS
+    environ["AWS_ENDPOINT_URL"] = "http://127.0.0.1:1"
+    assert place_of(ami_build, "1", environ) == LAB, "a profile's keys are not for a lab"
 
 
 def test_a_docker_image_is_in_the_engine_whatever_the_environment_says(web_build: Build) -> None:
@@ -58,4 +60,6 @@ def test_a_lab_that_was_ended_has_nothing_to_sweep() -> None:
 
 def test_a_lab_takes_any_key_and_aws_only_the_users_own() -> None:
     assert LAB.variables()["environment"]["AWS_ACCESS_KEY_ID"]
+    assert LAB.environment().keys() == {"AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+    assert AWS.environment() == {"AWS_PROFILE": "work"}
     assert Place("ec2", ("eu-west-1",)).variables() == {"regions": ["eu-west-1"]}

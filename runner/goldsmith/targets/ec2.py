@@ -164,6 +164,7 @@ class Image(Model):
     tpm: Literal["v2.0"] | None = None
     imds: Literal["v2.0"] | None = Field(None, description="v2.0: machines of the image take metadata tokens only.")
     stop: Annotated[bool, Field(description="Stop the machine for the capture; otherwise files may be torn.")] = True
+    block_devices: list[BlockDevice] = Field([], description="What is to differ from the machine's.")
 
 
 class Copy(Model):
@@ -232,7 +233,22 @@ class Ec2Options(Model):
 
 
 def _regions(options: Ec2Options) -> list[str]:
-    return [*filter(None, [options.region]), *(copy.region for copy in options.copy_to)]
+    # The environment may be another one when it is swept.
+    return [*filter(None, [options.region or _default_region()]), *(copy.region for copy in options.copy_to)]
+
+
+def _default_region() -> str | None:
+    """Return the region that the modules take where the spec names none: see `_aws.Aws`."""
+    if named := os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"):
+        return named
+    from botocore.exceptions import BotoCoreError  # noqa: PLC0415  a tenth of a second that specs with a region need not pay
+    from botocore.session import Session  # noqa: PLC0415
+
+    try:
+        region: str | None = Session().get_config_variable("region")
+    except BotoCoreError:
+        return None
+    return region
 
 
 def _require() -> None:
@@ -244,7 +260,7 @@ def _require() -> None:
     from ansible_collections.goldsmith.images.plugins.module_utils._aws import explain  # noqa: PLC0415
 
     config = Config(connect_timeout=10, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 4})
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+    region = _default_region() or "us-east-1"
     try:
         boto3.client("sts", region_name=region, config=config).get_caller_identity()
     except (BotoCoreError, ClientError) as error:
