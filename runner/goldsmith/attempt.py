@@ -13,6 +13,9 @@ from goldsmith.spec import Build, Mask
 
 CANCELLED = "the build was cancelled"
 
+PUBLISHED_PHASES = ("publish", "release")
+"""Phases that a build may have ended in when its image is a good one."""
+
 
 @dataclass(frozen=True)
 class Attempt:

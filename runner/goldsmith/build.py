@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from goldsmith import home, places, project, roles
-from goldsmith.attempt import CANCELLED, Attempt
+from goldsmith.attempt import CANCELLED, PUBLISHED_PHASES, Attempt
 from goldsmith.errors import GoldsmithError, InputError
 from goldsmith.events import Event
 from goldsmith.evidence import manifest
@@ -24,7 +24,7 @@ from goldsmith.result import BuildResult, Failure
 from goldsmith.revision import revision
 from goldsmith.run import Run, run
 from goldsmith.spec import Build, LoadedSpec, Mask, fingerprint, resolve
-from goldsmith.sweep import RESULT, sweep
+from goldsmith.sweep import RESULT, left_behind, sweep
 
 LOG = "ansible.log"
 MANIFEST = "manifest.json"
@@ -225,8 +225,9 @@ class BuildRun:
             ended_in_order = written.exists() and not outcome.cancelled
         asked = result.kept and self.options.on_error == "ask"
         if not ended_in_order or (asked and not self._keeps(attempt)):
-            sweep([attempt.build_id], [places.place_of(attempt.build, attempt.version)], attempt.directory)
-            return replace(result, kept=False)
+            place = places.place_of(attempt.build, attempt.version)
+            report = sweep([attempt.build_id], [place], attempt.directory)
+            return swept(result, left_behind(report, attempt.build_id))
         return result
 
     def _variables(self, attempt: Attempt, private: Path) -> dict[str, Any]:
@@ -250,6 +251,15 @@ class BuildRun:
 
     def _keeps(self, attempt: Attempt) -> bool:
         return self.reporter.ask(f"{attempt.build.label} failed. Keep its machine? [y/N]").lower().startswith("y")
+
+
+def swept(result: BuildResult, left: str) -> BuildResult:
+    """Return the result of a build whose machine, and whose image unless it is a good one, went by a sweep."""
+    failure = result.failure or Failure()
+    if left:
+        failure = replace(failure, message=f"{failure.message}; {left}")
+    good = failure.phase in PUBLISHED_PHASES and result.artifact and result.artifact.tags
+    return replace(result, kept=False, failure=failure, artifact=result.artifact if good else None)
 
 
 def _order(builds: Sequence[Build]) -> dict[str, tuple[Build, str | None]]:

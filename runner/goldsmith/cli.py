@@ -239,7 +239,7 @@ def sweep(builds: tuple[str, ...], check: bool, machine: bool) -> None:
         chosen = [registry.find_build(prefix).id for prefix in builds]
         report = sweep_lost(home(), registry, chosen, check=check)
     click.echo(json.dumps(report, indent=2) if machine else sweep_text(report, check=check))
-    sys.exit(1 if report["failed"] else 0)
+    sys.exit(1 if report["failed"] or report["unsearched"] else 0)
 
 
 @main.command()

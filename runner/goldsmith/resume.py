@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from goldsmith import home
-from goldsmith.attempt import Attempt
+from goldsmith.attempt import PUBLISHED_PHASES, Attempt
 from goldsmith.build import LOG, Done, finished, planned, record
 from goldsmith.errors import GoldsmithError, InputError
 from goldsmith.events import Event
@@ -21,9 +21,6 @@ from goldsmith.run import Run, run
 from goldsmith.spec import Build, Mask, builds, load, resolve
 from goldsmith.sweep import RESULT
 from goldsmith.targets import installed
-
-PHASES = ("publish", "release")
-"""Phases that a build may have ended in when its image is a good one."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,12 @@ def resumable(record: BuildRecord, root: Path) -> Resumed:
     left = [path / RESULT for path in (directory, *home.private_directories(record.id))]
     found = next((path for path in left if path.exists()), None)
     before = BuildResult.read(found) if found else None
-    if before is None or before.artifact is None or before.failure is None or before.failure.phase not in PHASES:
+    if (
+        before is None
+        or before.artifact is None
+        or before.failure is None
+        or before.failure.phase not in PUBLISHED_PHASES
+    ):
         raise InputError(
             f"{record.id} of {record.label} has no image to publish: it ended before that", "Build it again."
         )

@@ -138,6 +138,7 @@ def sweep_text(report: Mapping[str, Any], *, check: bool) -> str:
     verb = "would remove" if check else "removed"
     lines = [f"{verb} {_thing(thing)}" for thing in (report["found"] if check else report["removed"])]
     lines += [f"could not remove {_thing(thing)}: {thing.get('reason')}" for thing in report["failed"]]
+    lines += [f"could not look everywhere: {reason}" for reason in report["unsearched"]]
     return "\n".join(lines) or "Nothing is left behind."
 
 

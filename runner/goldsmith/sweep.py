@@ -39,7 +39,8 @@ def sweep(
         check: Only list.
 
     Returns:
-        ``found``, ``removed`` and ``failed``, as the modules ``docker_sweep`` and ``ec2_sweep`` return them.
+        ``found``, ``removed`` and ``failed``, as the modules ``docker_sweep`` and ``ec2_sweep`` return them, and
+        ``unsearched``: why some places could not be searched.
 
     Raises:
         EnvironmentFault: The sweep failed, for instance because no Docker engine answers.
@@ -50,7 +51,7 @@ def sweep(
             home.remove_private_directories(build_id)
     there = [place for place in places if place.answers()]
     if not there:
-        return {"found": [], "removed": [], "failed": []}
+        return {"found": [], "removed": [], "failed": [], "unsearched": []}
     report = output / REPORT
     report.unlink(missing_ok=True)
     with home.private_directory("sweep", secret=False) as private:
@@ -109,9 +110,20 @@ def sweep_lost(
                 _save_result(build.id, root)
     report = sweep(sorted({*lost, *build_ids}), places, output, expired=True, check=check)
     if not check:
+        # Those of which something may be left are swept again next time.
+        left = set(lost) if report["unsearched"] else {thing["build"] for thing in report["failed"]}
         for build_id in lost:
-            registry.interrupt(build_id)
+            if build_id not in left:
+                registry.interrupt(build_id)
     return report
+
+
+def left_behind(report: Mapping[str, Any], build_id: str) -> str:
+    """Return what to tell of a sweep that could not do all for a build; empty when it could."""
+    if not (report["failed"] or report["unsearched"]):
+        return ""
+    reasons = [*(str(thing.get("reason")) for thing in report["failed"]), *report["unsearched"]]
+    return f"something is left behind: {'; '.join(reasons)}. It goes with: goldsmith sweep {build_id}"
 
 
 def _save_result(build_id: str, root: Path) -> None:

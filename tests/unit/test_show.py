@@ -104,12 +104,14 @@ def test_ages_are_for_people(seconds: int, text: str) -> None:
     assert age(NOW, NOW + timedelta(seconds=seconds)) == text
 
 
-def test_a_sweep_tells_what_went_and_what_stayed() -> None:
+def test_a_sweep_tells_what_went_what_stayed_and_where_it_could_not_look() -> None:
     thing = {"kind": "container", "id": "1", "name": "goldsmith-x", "build": "x", "reason": "it is in use"}
-    assert (
-        sweep_text({"found": [thing], "removed": [thing], "failed": []}, check=False)
-        == "removed container goldsmith-x of build x"
+    nothing = {"found": [], "removed": [], "failed": [], "unsearched": []}
+    gone = nothing | {"found": [thing], "removed": [thing]}
+    assert sweep_text(gone, check=False) == "removed container goldsmith-x of build x"
+    assert sweep_text(gone, check=True).startswith("would remove")
+    assert "it is in use" in sweep_text(nothing | {"failed": [thing]}, check=False)
+    assert sweep_text(nothing, check=False) == "Nothing is left behind."
+    assert sweep_text(nothing | {"unsearched": ["no credentials"]}, check=False).endswith(
+        "look everywhere: no credentials"
     )
-    assert sweep_text({"found": [thing], "removed": [], "failed": []}, check=True).startswith("would remove")
-    assert "it is in use" in sweep_text({"found": [thing], "removed": [], "failed": [thing]}, check=False)
-    assert sweep_text({"found": [], "removed": [], "failed": []}, check=False) == "Nothing is left behind."
