@@ -139,6 +139,34 @@ matching: {words: {content: {{ .Vars.words | toJson }}, matches: {{ "it's $(id) 
     assert named(result).keys() == {"user/daemon exists", "matching/words matches"}
 
 
+def test_files_of_several_places_are_run_in_one_pass(goss: Play, start_container: Callable[..., Container]) -> None:
+    """Each has an included file of its own, with the same name, and one has a name that is a pattern of goss."""
+    for folder in ("", "own", "own/[x]"):
+        (goss.folder / folder / "parts").mkdir(parents=True)
+        (goss.folder / folder / "parts/a.yaml").write_text(f'command: {{"echo {folder}": {{exit-status: 0}}}}\n')
+    for name in ("own/tests[1].yaml", "own/[x]/more.yaml"):
+        (goss.folder / name).write_text("gossfile: {parts/*.yaml: {}}\nuser: {'{{ .Vars.name }}': {exists: true}}\n")
+    result = goss(
+        start_container(),
+        "gossfile: {parts/a.yaml: {}}\nuser: {nobody-at-all: {exists: true}}\n",
+        also=["own/tests[1].yaml", "own/[x]/more.yaml"],
+        vars={"name": "daemon"},
+    )
+    assert result["msg"].splitlines() == [
+        "1 of 5 goss tests of web.yaml and tests[1].yaml and more.yaml failed:",
+        "- user/nobody-at-all exists: expected true, found false",
+    ]
+    assert {"command/echo own/[x] exit-status", "user/daemon exists"} <= named(result).keys()
+
+
+def test_a_wrong_file_among_several_is_named(goss: Play, start_container: Callable[..., Container]) -> None:
+    (goss.folder / "own").mkdir()
+    (goss.folder / "own/wrong.yaml").write_text("gossfile: {missing.yaml: {}}")
+    result = goss(start_container(), "user: {root: {exists: true}}\n", also=["own/wrong.yaml"])
+    assert f"{goss.folder}/own/wrong.yaml (exit status 78)" in result["msg"]
+    assert "no matched files were found" in result["msg"] and ".goldsmith" not in result["msg"]
+
+
 @pytest.mark.parametrize(
     ("tests", "message"),
     [

@@ -9,7 +9,7 @@ import re
 import secrets
 import tempfile
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List, Optional
 
 from ansible import constants
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
@@ -28,6 +28,7 @@ from ansible_collections.goldsmith.images.plugins.module_utils._test_results imp
 
 OPTIONS: Dict[str, Any] = {
     "src": {"type": "path", "required": True},
+    "also": {"type": "list", "elements": "path", "default": []},
     "binary": {"type": "path", "required": True},
     "vars": {"type": "dict", "default": {}},
     "timeout": {"type": "int", "default": 300},
@@ -59,11 +60,13 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core has no type
         return result
 
     def _validate(self, options: Dict[str, Any], warnings: list[str]) -> Dict[str, Any]:
-        source = self._find_needle("files", options["src"])
-        files = _goss.collect(Path(source))
+        sources = [self._find_needle("files", path) for path in [options["src"], *options["also"]]]
+        files = [_goss.collect(Path(source)) for source in sources]
         program = _goss.inspect_program(options["binary"])
-        if files.unknown_keys:
-            warnings.append(f"goss ignores in {source}, as it knows no such resource: {', '.join(files.unknown_keys)}")
+        for source, one in zip(sources, files):
+            if one.unknown_keys:
+                unknown = ", ".join(one.unknown_keys)
+                warnings.append(f"goss ignores in {source}, as it knows no such resource: {unknown}")
         mark = f"goldsmith-{secrets.token_hex(8)}"
         directory = self._prepare(program, mark, options["binary"])
         answer = None
@@ -99,7 +102,7 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core has no type
         if answer.code is None:
             said = shorten(f"{ran['stderr']} {ran['stdout']}", 1000)
             raise _goss.GossError(f"goss was not run to its end in the machine (exit status {ran['rc']}): {said}")
-        return self._report(answer, source, files.root, limit)
+        return self._report(answer, sources, [one.root for one in files], limit)
 
     def _prepare(self, program: _goss.Program, mark: str, binary: str) -> str:
         """Return a new directory in the machine, which belongs to the connection's user."""
@@ -132,8 +135,9 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core has no type
         return value
 
     @staticmethod
-    def _report(answer: _goss.Answer, source: str, root: Path, limit: int) -> Dict[str, Any]:
-        name = Path(source).name
+    def _report(answer: _goss.Answer, sources: List[str], roots: List[Path], limit: int) -> Dict[str, Any]:
+        name = " and ".join(Path(source).name for source in sources)
+        source = " and ".join(sources)
         if answer.code in STOPPED:
             raise _goss.GossError(
                 f"goss did not end within {limit} seconds and was stopped ({source}). Raise the option timeout."
@@ -142,7 +146,8 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core has no type
             report = read_goss_report(answer.stdout)
         except ReportError as error:
             # goss names its files as they are called in the machine for these few seconds.
-            said = re.sub(r"[^\s\"]*/\.goldsmith-goss\.\w+/files/", f"{root}/", f"{answer.stderr} {answer.stdout}")
+            there = r"[^\s\"]*/\.goldsmith-goss\.\w+/(\d+)/"
+            said = re.sub(there, lambda match: f"{roots[int(match[1])]}/", f"{answer.stderr} {answer.stdout}")
             said = shorten(said, 1000)
             raise _goss.GossError(f"goss could not use {source} (exit status {answer.code}): {said}") from error
         results = goss_results(report)

@@ -194,7 +194,7 @@ unpack() { mkdir -p "${3%%/*}" && tail -c "$1" "$parcel" | head -c "$2" >"$3"; }
 chmod 700 "$work/goss"
 limit=
 timeout 5 true 2>/dev/null && limit='timeout %(timeout)d'
-$limit "$work/goss" --gossfile "$work/files/"%(main)s --vars "$work/vars.json" \
+$limit "$work/goss" --gossfile "$work/"%(main)s --vars "$work/vars.json" \
   validate --format json --no-color %(retry)s </dev/null >"$work/out" 2>"$work/err"
 code=$?
 echo %(mark)s stdout
@@ -215,7 +215,7 @@ def write_parcel(
     stream: IO[bytes],
     *,
     binary: str,
-    files: GossFiles,
+    files: Sequence[GossFiles],
     variables: Mapping[str, Any],
     mark: str,
     timeout: int,
@@ -229,14 +229,22 @@ def write_parcel(
     Args:
         stream: Where to write.
         binary: Path of goss.
-        files: The goss files.
+        files: The goss files, each with those that it includes; they lie in a directory named for their number.
         variables: For ``.Vars`` in goss' templates.
         mark: A word that nothing else prints.
         timeout: Seconds after which goss is stopped.
         retry_timeout: Seconds during which failing tests are tried again; 0 for one try.
     """
     parts = [("goss", Path(binary).read_bytes()), ("vars.json", json.dumps(dict(variables)).encode())]
-    parts += [(f"files/{name}", (files.root / name).read_bytes()) for name in files.names]
+    parts += [
+        (f"{number}/{name}", (one.root / name).read_bytes()) for number, one in enumerate(files) for name in one.names
+    ]
+    mains = [f"{number}/{one.names[0]}" for number, one in enumerate(files)]
+    if len(mains) > 1:
+        # goss takes the names of included files for patterns.
+        included: Dict[str, Dict[str, Any]] = {re.sub(r"([*?\[\\])", r"\\\1", main): {} for main in mains}
+        mains = ["all.yaml"]  # it decides in which format the others are read, and JSON is YAML
+        parts.append((mains[0], json.dumps({"gossfile": included}).encode()))
     # Counted from the end, the offsets do not depend on the script's own length.
     behind = sum(len(content) for name, content in parts)
     unpack = []
@@ -246,7 +254,7 @@ def write_parcel(
     script = _SCRIPT % {
         "mark": mark,
         "unpack": "\n".join(unpack),
-        "main": shlex.quote(files.names[0]),
+        "main": shlex.quote(mains[0]),
         "timeout": timeout,
         "retry": f"--retry-timeout {retry_timeout}s --sleep 1s" if retry_timeout else "",
     }

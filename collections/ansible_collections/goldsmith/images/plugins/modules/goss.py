@@ -38,6 +38,13 @@ options:
       - Templates in it are goss' own (Go templates with C(.Vars)), not Jinja.
     type: path
     required: true
+  also:
+    description:
+      - Further goss files that are run in the same pass, which costs less than a task of their own.
+      - All share O(vars). Of two tests with the same resource and name only one is run, whichever file it is in.
+    type: list
+    elements: path
+    default: []
   binary:
     description:
       - The goss binary on the controller, version 0.4, made for the machine's architecture.

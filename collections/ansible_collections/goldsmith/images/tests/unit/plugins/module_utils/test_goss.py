@@ -60,7 +60,7 @@ def tell(
         write_parcel(
             stream,
             binary=str(binary),
-            files=collect(source),
+            files=[collect(source)],
             variables=variables,
             mark=MARK,
             timeout=timeout,
