@@ -9,6 +9,7 @@ import fnmatch
 import grp
 import os
 import pwd
+import re
 import shlex
 import stat
 import tempfile
@@ -255,6 +256,11 @@ class Drafts:
 
     def _place(self, path: str) -> Path:
         return self._root / path.lstrip("/")
+
+
+def aside(text: str) -> str:
+    """Return lines as comments that say who made them so."""
+    return re.sub(r"(?m)^(?=.)", "# goldsmith: ", text)
 
 
 def differences(changes: list[Change]) -> list[dict[str, str]]:
