@@ -6,6 +6,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -168,17 +169,20 @@ def actions(lab: Lab) -> list[str]:
 
 
 def test_everything_temporary_of_a_build_goes_and_nothing_else(
-    account: Account, sweep: Sweep, lab: Lab, build_id: str
+    account: Account, sweep: Sweep, lab: Lab, build_id: str, tmp_path: Path
 ) -> None:
     group = account.security_group(build_id)
     instance = account.instance(build_id, groups=[group])
     mine = [group, account.key_pair(build_id), account.volume(build_id), account.interface(build_id)]
     other = account.security_group(f"{build_id}x")
     foreign = account.ec2.create_volume(Size=1, AvailabilityZone="eu-west-1a")["VolumeId"]
-    options = {"build_ids": [build_id], "expired": False}
+    key = tmp_path / f"goldsmith-{build_id}.key"
+    key.touch()
+    options = {"build_ids": [build_id], "expired": False, "environ": {"XDG_RUNTIME_DIR": str(tmp_path)}}
 
     told = sweep(check=True, **options)
     assert told["changed"]
+    assert key.exists()
     assert told["removed"] == []
     assert set(actions(lab)) == {"DescribeTags", "DescribeInstances", "ListRoles", "ListInstanceProfiles"}
     assert account.state(instance) == "running"
@@ -197,6 +201,7 @@ def test_everything_temporary_of_a_build_goes_and_nothing_else(
     assert first["diff"]["after"]["leftovers"] == []
     assert (second["changed"], second["found"]) == (False, [])
     assert account.state(instance) == "terminated"
+    assert not key.exists()
     assert not any(account.there(name.partition("-")[0], name) for name in mine)
     assert account.there("sg", other)
     assert account.there("vol", foreign)

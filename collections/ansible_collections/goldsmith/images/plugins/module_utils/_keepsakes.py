@@ -128,6 +128,20 @@ class Keepsakes:
             return {}
 
 
+def discard(build_ids: Collection[str], removed: Iterable[Any], kept: Iterable[Any]) -> None:
+    """Remove the files of builds that were swept, if they began on this machine.
+
+    Args:
+        build_ids: Builds of which everything goes.
+        removed: What was removed, with its `kind` and `build`: a private key whose key pair is gone opens nothing.
+        kept: What could not be removed. Files of its builds stay.
+    """
+    swept = {*build_ids, *(one.build for one in removed if one.kind == "key_pair")} - {one.build for one in kept}
+    for build_id in swept:
+        with suppress(Fault):  # no build of this name could have begun
+            Keepsakes(build_id).discard()
+
+
 def write_new(path: Path, content: bytes) -> None:
     """Write a file that only this user may read, and that nobody else has put there.
 

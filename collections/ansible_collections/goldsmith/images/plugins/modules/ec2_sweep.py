@@ -16,6 +16,7 @@ description:
     since it was created, and removes it in the order in which one holds the other, instances first.
   - An image and its snapshots go only while their tag C(goldsmith:state) is V(candidate). Images that were verified or
     published are never touched, nor is anything without the tag C(goldsmith:build).
+  - What a build that is swept has left on this machine goes as well, its private key above all.
   - In check mode, lists what would go.
 options:
   build_ids:
@@ -151,6 +152,7 @@ from ansible_collections.goldsmith.images.plugins.module_utils._ec2_leftovers im
     search,
 )
 from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
+from ansible_collections.goldsmith.images.plugins.module_utils._keepsakes import discard
 from ansible_collections.goldsmith.images.plugins.module_utils._time import UTC
 
 
@@ -163,6 +165,8 @@ def work(aws: Aws, module: AnsibleModule) -> dict[str, Any]:
         raise Fault(refused[0].reason)
     found = inspect(aws, found)
     removed, kept = ([], []) if module.check_mode else remove(aws, found, params["timeout"])
+    if not module.check_mode and all(refusal.where == "iam" for refusal in refused):
+        discard(params["build_ids"], removed, kept)
     result = {
         "changed": bool(found if module.check_mode else removed),
         "found": [one.as_dict() for one in found],

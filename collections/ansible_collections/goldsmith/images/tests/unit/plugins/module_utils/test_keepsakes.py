@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
-from ansible_collections.goldsmith.images.plugins.module_utils._keepsakes import Keepsakes, private_directory
+from ansible_collections.goldsmith.images.plugins.module_utils._keepsakes import Keepsakes, discard, private_directory
 
 
 def mode(path: Path) -> int:
@@ -83,6 +84,21 @@ def test_key_that_was_not_made_for_the_build_stays(tmp_path: Path) -> None:
     keepsakes.discard()
 
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_files_go_with_the_build_that_is_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    for name in ("named", "held", "expired", "running"):
+        Keepsakes(name).remember()
+
+    def of(build: str, kind: str) -> SimpleNamespace:
+        return SimpleNamespace(kind=kind, build=build)
+
+    # The machine that verified has expired, that of the build has not.
+    removed = [of("expired", "key_pair"), of("running", "instance"), of("held", "key_pair")]
+    discard(["named", "held", "../no build"], removed, [of("held", "instance")])
+
+    assert {path.name.split(".")[0] for path in tmp_path.iterdir()} == {"goldsmith-held", "goldsmith-running"}
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
