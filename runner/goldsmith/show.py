@@ -12,9 +12,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from goldsmith.attempt import PUBLISHED_PHASES
 from goldsmith.build import LOG, MANIFEST, Done
 from goldsmith.plan import Plan
-from goldsmith.registry import BuildRecord, ImageDetail, ImageSummary
+from goldsmith.registry import ArtifactRecord, BuildRecord, ImageDetail, ImageSummary
+from goldsmith.result import Artifact
 
 
 def document(record: Any) -> Any:
@@ -44,7 +46,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
 
 
 def plan_text(plan: Plan) -> str:
-    """Return a plan as a paragraph: the base, the layers and where they come from, the tests, the names it gets."""
+    """Return a plan as a paragraph: the base, the layers and where they are from, the tests, where the image goes."""
     lines = [f"{plan.build.label}, version {plan.version}", f"  source   {_source(plan.source)}"]
     for layer in plan.layers:
         origin = layer.role.path if layer.role else layer.tasks
@@ -55,11 +57,34 @@ def plan_text(plan: Plan) -> str:
     for test in plan.tests:
         stage, files = ("after capture", test["boot"]) if "boot" in test else ("before capture", test)
         lines += [f"  test     {kind} {stage}: {files[kind]}" for kind in ("goss", "testinfra") if kind in files]
+    tell = {"docker": _docker_plan, "ec2": _ec2_plan}.get(plan.build.target.name)
+    return "\n".join([*lines, *(f"  {line}" for line in (tell(plan) if tell else ()))])
+
+
+def _docker_plan(plan: Plan) -> Iterable[str]:
     if tags := plan.options.get("tags"):
         repository = plan.options.get("repository") or plan.build.loaded.spec.name
         push = "tagged and pushed" if plan.options.get("push") else "tagged"
-        lines.append(f"  {push} as {', '.join(f'{repository}:{tag}' for tag in tags)}")
-    return "\n".join(lines)
+        yield f"{push} as {', '.join(f'{repository}:{tag}' for tag in tags)}"
+
+
+def _ec2_plan(plan: Plan) -> Iterable[str]:
+    options = plan.options
+    regions = [
+        options.get("region", "that of the environment"),
+        *(copy["region"] for copy in options.get("copy_to", ())),
+    ]
+    spot = " (spot)" if "spot" in options.get("machine", {}) else ""
+    yield f"region   {', copied to '.join(regions[:2])}{''.join(f', {region}' for region in regions[2:])}"
+    yield f"machine  {' or '.join(options['instance_type'])}{spot}"
+    if shared := [one for who in options.get("share_with", {}).values() if isinstance(who, list) for one in who]:
+        yield f"shared   with {', '.join(shared)}"
+    if parameter := options.get("ssm_parameter"):
+        yield f"ssm      {parameter} is set to it"
+    if seconds := options.get("deprecate_after"):
+        yield f"ages     deprecated after {_span(seconds)}"
+    if retire := options.get("retire"):
+        yield f"retire   {retire['action']} older ones, keep the {retire['keep']} newest"
 
 
 def done_document(done: Done) -> dict[str, Any]:
@@ -76,12 +101,12 @@ def done_document(done: Done) -> dict[str, Any]:
 
 
 def done_text(done: Done) -> str:
-    """Return a build that has ended as a paragraph: tag, digest, size, time per phase, and where the record is."""
+    """Return a build that has ended as a paragraph: tag, identity, size, time per phase, and where the record is."""
     result = done.result
     lines = [f"{done.label} {'is built' if result.built else 'FAILED'}"]
     if artifact := result.artifact:
         lines += [f"  image    {reference}" for reference in artifact.tags or (artifact.id,)]
-        lines.append(f"  digest   {artifact.id}")
+        lines += [f"  {line}" for line in _identity(artifact, artifact.id)]
         lines += [
             f"  pushed   {reference.rpartition(':')[0]}@{digest}" for reference, digest in artifact.digests.items()
         ]
@@ -104,6 +129,8 @@ def done_text(done: Done) -> str:
         lines.append(f"  log      {_short(done.directory / LOG)}")
     if result.failure:
         lines.append(f"  failure  {result.failure}")
+        if result.artifact and result.artifact.type == "ec2" and result.failure.phase in PUBLISHED_PHASES:
+            lines.append(f"  resume   the image is good; publish it: goldsmith build --resume {result.build}")
     return "\n".join(lines)
 
 
@@ -155,11 +182,14 @@ def size(number: int) -> str:
 def age(moment: datetime, now: datetime | None = None) -> str:
     """Return how long ago something was, for people."""
     seconds = ((now or datetime.now(UTC)) - moment).total_seconds()
-    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
-        if seconds >= length:
-            number = int(seconds // length)
-            return f"{number} {unit}{'s' if number > 1 else ''} ago"
-    return "just now"
+    return f"{_span(seconds)} ago" if seconds >= 60 else "just now"
+
+
+def _span(seconds: float) -> str:
+    units = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
+    unit, length = next((one for one in units if seconds >= one[1]), units[-1])
+    number = int(seconds // length)
+    return f"{number} {unit}{'' if number == 1 else 's'}"
 
 
 def _short(path: Path) -> str:
@@ -172,9 +202,8 @@ def _build(build: BuildRecord) -> list[str]:
     lines = [f"{build.label}: {build.state}{seconds}, build {build.id}"]
     for artifact in build.artifacts:
         lines += [f"  image    {tag}" for tag in artifact.tags]
-        lines.append(
-            f"  digest   {artifact.identity}" + ("" if artifact.state == "available" else f" ({artifact.state})")
-        )
+        gone = "" if artifact.state == "available" else f" ({artifact.state})"
+        lines += [f"  {line}{gone}" for line in _identity(artifact, artifact.identity)]
         if artifact.size is not None:
             lines.append(f"  size     {size(artifact.size)}")
         if artifact.base_reference:
@@ -190,19 +219,34 @@ def _build(build: BuildRecord) -> list[str]:
     return lines
 
 
+def _identity(artifact: Artifact | ArtifactRecord, identity: str) -> Iterable[str]:
+    """Yield what an artifact is known by for ever: of an AMI one id a region."""
+    if artifact.type != "ec2":
+        yield f"digest   {identity}"
+        return
+    yield f"ami      {identity} in {artifact.region}"
+    images: Any = artifact.details.get("images") or {}
+    for region, image in images.items():
+        if region != artifact.region:
+            yield f"copy     {image['id']} in {region}"
+
+
 def _source(source: Mapping[str, Any]) -> str:
-    for kind in ("image", "from"):
-        if kind in source:
-            return f"{kind} {source[kind]}"
+    for key, called in (("image", "image"), ("from", "from"), ("id", "ami"), ("ssm", "SSM parameter")):
+        if key in source:
+            return f"{called} {source[key]}"
+    if ami := source.get("ami"):
+        filters = [f"{key}={value}" for key, value in ami.get("filters", {}).items()]
+        return f"ami {'/'.join([ami['owner'], *filter(None, [ami.get('name')]), *filters])}"
     return ", ".join(
         f"{kind} {detail.get('suite', '')}" for kind, detail in source.items() if isinstance(detail, Mapping)
     )
 
 
 def _thing(thing: Mapping[str, Any]) -> str:
-    return f"{thing['kind']} {thing.get('name') or thing['id']}" + (
-        f" of build {thing['build']}" if thing.get("build") else ""
-    )
+    build = f" of build {thing['build']}" if thing.get("build") else ""
+    region = f" in {thing['region']}" if thing.get("region") else ""
+    return f"{thing['kind'].replace('_', ' ')} {thing.get('name') or thing['id']}{build}{region}"
 
 
 def _table(*columns: str) -> Table:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from goldsmith.build import Done
-from goldsmith.plan import Plan
+from goldsmith.plan import Plan, plan
 from goldsmith.result import Artifact, BuildResult, Failure, TestResult
 from goldsmith.show import (
     age,
@@ -21,6 +21,7 @@ from goldsmith.show import (
     size,
     sweep_text,
 )
+from goldsmith.spec import builds, load
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 RESULT = BuildResult(
@@ -80,6 +81,72 @@ def test_a_plan_tells_layers_tests_and_names(web_plan: Plan, spec_directory: Pat
     assert f"test     goss after capture: {spec_directory}/boot/web.goss.yaml" in told
     assert told.endswith("tagged as example/web:7, example/web:latest")
     json.dumps(plan_document(web_plan))
+
+
+AMI = replace(
+    RESULT,
+    target="ec2",
+    artifact=Artifact(
+        type="ec2",
+        id="ami-1",
+        tags=("web-debian-12-3",),
+        region="eu-west-1",
+        details={"images": {"eu-west-1": {"id": "ami-1"}, "us-east-1": {"id": "ami-2"}}},
+    ),
+)
+
+
+def test_an_ami_is_told_by_its_id_in_each_region() -> None:
+    assert done_text(replace(DONE, result=AMI)).splitlines()[1:4] == [
+        "  image    web-debian-12-3",
+        "  ami      ami-1 in eu-west-1",
+        "  copy     ami-2 in us-east-1",
+    ]
+
+
+def test_after_a_publication_that_failed_it_is_told_how_to_go_on() -> None:
+    failed = replace(AMI, status="failed", failure=Failure("publish", message="no"))
+    assert done_text(replace(DONE, result=failed)).endswith("goldsmith build --resume 20260101T000000-00000000")
+    before = replace(failed, failure=Failure("verify", message="no"))
+    assert "--resume" not in done_text(replace(DONE, result=before))
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        (
+            "{ami: {owner: amazon, name: al2023-*, filters: {virtualization-type: hvm}}}",
+            "ami amazon/al2023-*/virtualization-type=hvm",
+        ),
+        ("{id: ami-0123456789abcdef0}", "ami ami-0123456789abcdef0"),
+        ("{ssm: /aws/service/debian}", "SSM parameter /aws/service/debian"),
+        ("{from: base}", "from base"),
+    ],
+)
+def test_the_plan_of_an_ami_tells_its_base_and_where_it_goes(tmp_path: Path, source: str, told: str) -> None:
+    (tmp_path / "web.yml").write_text(
+        f"name: web\nplatforms: {{debian-12: {{ec2: {source}}}}}\n"
+        "targets:\n  ec2:\n    region: eu-west-1\n    instance_type: [t3.small, t3a.small]\n"
+        "    machine: {spot: {}}\n    root_volume: {encrypted: false}\n    copy_to: [us-east-1, us-east-2]\n"
+        "    share_with: {accounts: ['111122223333'], snapshots: true}\n    ssm_parameter: /web\n"
+        "    deprecate_after: 180d\n    retire: {keep: 3}\n    tags: {team: os}\n"
+    )
+    found = plan(builds(load(tmp_path / "web.yml"))[0], "1", None, lambda _: None, lambda _: None)
+    assert plan_text(found).splitlines()[1:] == [
+        f"  source   {told}",
+        "  region   eu-west-1, copied to us-east-1, us-east-2",
+        "  machine  t3.small or t3a.small (spot)",
+        "  shared   with 111122223333",
+        "  ssm      /web is set to it",
+        "  ages     deprecated after 180 days",
+        "  retire   deprecate older ones, keep the 3 newest",
+    ]
+
+
+def test_what_was_swept_is_told_with_its_region() -> None:
+    thing = {"kind": "security_group", "id": "sg-1", "name": "", "build": "x", "region": "eu-west-1"}
+    report = {"found": [thing], "removed": [thing], "failed": [], "unsearched": []}
+    assert sweep_text(report, check=False) == "removed security group sg-1 of build x in eu-west-1"
 
 
 def test_records_become_plain_data() -> None:
