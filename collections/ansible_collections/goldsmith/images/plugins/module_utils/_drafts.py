@@ -8,6 +8,7 @@ from __future__ import annotations
 import fnmatch
 import grp
 import os
+import posixpath
 import pwd
 import re
 import shlex
@@ -16,7 +17,7 @@ import tempfile
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any, Callable, Iterator, Sequence
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -216,15 +217,38 @@ class Drafts:
         """Have a file go, if there is one."""
         self._texts[path] = None
 
+    def supersede(self, path: str, text: str, folder: str) -> None:
+        """Have a file hold another text where an administrator may: in /etc.
+
+        Args:
+            path: The file, as it was found.
+            text: What it is to hold.
+            folder: The directory in /etc in which a file hides those of its name elsewhere. One that does not lie in
+                /etc itself, but a package has brought, is left alone, and a copy goes there.
+        """
+        real = self.target(path)
+        if real.startswith("/etc/"):
+            self.write(real, text)
+        else:
+            self.write(f"{folder}/{posixpath.basename(path)}", f"# Takes the place of {real}.\n{text}")
+
     def files(self, folder: str, pattern: str) -> list[str]:
         """Return the paths of the files of a directory whose names match, sorted by name as in the C locale."""
         try:
             names = {path.name for path in self._place(folder).iterdir() if not path.is_dir()}
         except OSError:
             names = set()
-        names |= {os.path.basename(path) for path in self._texts if os.path.dirname(path) == folder}  # noqa: PTH119, PTH120
+        names |= {posixpath.basename(path) for path in self._texts if posixpath.dirname(path) == folder}
         found = [f"{folder}/{name}" for name in sorted(names, key=os.fsencode) if fnmatch.fnmatchcase(name, pattern)]
         return [path for path in found if self._texts.get(path, "") is not None]
+
+    def layered(self, folders: Sequence[str], pattern: str) -> list[str]:
+        """Return the files of several directories sorted by name; one hides those of its name in later directories."""
+        found: dict[str, str] = {}
+        for folder in folders:
+            for path in self.files(folder, pattern):
+                found.setdefault(posixpath.basename(path), path)
+        return [found[name] for name in sorted(found, key=os.fsencode)]
 
     def target(self, path: str) -> str:
         """Return what a path leads to, symbolic links followed; the path itself when nothing is there."""

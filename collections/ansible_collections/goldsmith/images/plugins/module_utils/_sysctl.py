@@ -247,14 +247,9 @@ class Sysctl:
 
     def _later(self) -> list[str]:
         """Return the files that are read after ours, in no order that matters, each once."""
-        ours = posixpath.basename(self._file)
-        seen = {ours}
-        found = []
-        for folder in FOLDERS:
-            names = [posixpath.basename(path) for path in self._drafts.files(folder, "*.conf")]
-            found += [f"{folder}/{one}" for one in names if one not in seen and one.encode() > ours.encode()]
-            seen |= set(names)
-        found += [path for path in LAST if self._drafts.read(path) is not None]
+        files = [*self._drafts.layered(FOLDERS, "*.conf"), *LAST]
+        ours = files.index(self._file)
+        found = [path for path in files[ours + 1 :] if self._drafts.read(path) is not None]
         return list({self._drafts.target(path): path for path in found}.values())
 
     def _quiet(self, path: str) -> None:
@@ -264,9 +259,4 @@ class Sysctl:
             return
         for one in found:
             self._boot[one] = f"{path} set it otherwise"
-        real = self._drafts.target(path)
-        if real.startswith("/etc/"):
-            self._drafts.write(real, text)
-        else:
-            note = f"# In place of {real}, for what {self._file} sets otherwise.\n"
-            self._drafts.write(f"{FOLDERS[0]}/{posixpath.basename(path)}", note + text)
+        self._drafts.supersede(path, text, FOLDERS[0])
