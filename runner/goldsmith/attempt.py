@@ -64,14 +64,20 @@ class Attempt:
         Raises:
             GoldsmithError: The file is damaged.
         """
-        if outcome.cancelled:
-            known = outcome.failure or {}
-            return self.failed(Failure(phase=str(known.get("phase") or ""), message=CANCELLED), outcome.seconds)
         if not path.exists():
-            failure = Failure(**outcome.failure) if outcome.failure else Failure(message="Ansible left no result")
-            return self.failed(failure, outcome.seconds)
+            known = outcome.failure or {}
+            if outcome.cancelled:
+                return self.failed(Failure(phase=str(known.get("phase") or ""), message=CANCELLED), outcome.seconds)
+            return self.failed(
+                Failure(**known) if known else Failure(message="Ansible left no result"), outcome.seconds
+            )
         path.write_text(mask.text(path.read_text(encoding="utf-8")), encoding="utf-8")
         result = BuildResult.read(path)
+        if outcome.cancelled:
+            # The image that it tells of may be published already.
+            phase = result.failure.phase if result.failure else PUBLISHED_PHASES[-1]
+            failure = Failure(phase=phase, message=CANCELLED)
+            return replace(result, status="failed", failure=failure, phases=dict(outcome.seconds))
         if result.built and outcome.returncode != 0:
             ended = Failure(message=f"ansible-playbook ended with status {outcome.returncode}")
             return self.failed(ended, outcome.seconds)

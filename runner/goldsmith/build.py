@@ -227,7 +227,7 @@ class BuildRun:
         if not ended_in_order or (asked and not self._keeps(attempt)):
             place = places.place_of(attempt.build, attempt.version)
             report = sweep([attempt.build_id], [place], attempt.directory)
-            return swept(result, left_behind(report, attempt.build_id))
+            return swept(result, report)
         return result
 
     def _variables(self, attempt: Attempt, private: Path) -> dict[str, Any]:
@@ -253,13 +253,20 @@ class BuildRun:
         return self.reporter.ask(f"{attempt.build.label} failed. Keep its machine? [y/N]").lower().startswith("y")
 
 
-def swept(result: BuildResult, left: str) -> BuildResult:
-    """Return the result of a build whose machine, and whose image unless it is a good one, went by a sweep."""
+def swept(result: BuildResult, report: Mapping[str, Any]) -> BuildResult:
+    """Return the result of a build after a sweep, which leaves an image only when it is a good one.
+
+    Args:
+        result: What the build ended with.
+        report: What `sweep` returned.
+    """
     failure = result.failure or Failure()
-    if left:
+    if left := left_behind(report, result.build):
         failure = replace(failure, message=f"{failure.message}; {left}")
-    good = failure.phase in PUBLISHED_PHASES and result.artifact and result.artifact.tags
-    return replace(result, kept=False, failure=failure, artifact=result.artifact if good else None)
+    artifact = result.artifact if failure.phase in PUBLISHED_PHASES else None
+    if artifact and (not artifact.tags or artifact.id in {thing["id"] for thing in report["removed"]}):
+        artifact = None
+    return replace(result, kept=False, failure=failure, artifact=artifact)
 
 
 def _order(builds: Sequence[Build]) -> dict[str, tuple[Build, str | None]]:

@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 
 from goldsmith import sweep
+from goldsmith.attempt import CANCELLED, Attempt
 from goldsmith.build import swept
 from goldsmith.places import Place, note
 from goldsmith.result import Artifact, BuildResult, Failure
-from goldsmith.run import Run
+from goldsmith.run import Outcome, Run
+from goldsmith.spec import Mask
 
 NOTHING: dict[str, Any] = {"found": [], "removed": [], "failed": [], "unsearched": []}
 THING = {"kind": "instance", "id": "i-1", "build": "one", "reason": "it is protected"}
@@ -62,18 +64,39 @@ def test_a_build_tells_of_what_its_sweep_left() -> None:
     assert left.endswith("goldsmith sweep one")
 
 
-@pytest.mark.parametrize(("phase", "kept"), [("verify", False), ("publish", True)])
-def test_only_a_good_image_outlives_the_sweep_of_its_build(phase: str, kept: bool) -> None:
-    ended = BuildResult.failed(
-        build="one",
-        name="web",
-        version="1",
-        platform="debian-12",
-        target="ec2",
-        failure=Failure(phase, message="no"),
-        started=datetime(2026, 1, 1, tzinfo=UTC),
-    )
-    result = swept(replace(ended, artifact=Artifact("ec2", "ami-1", tags=("web-1",)), kept=True), "it is protected")
+BUILT = BuildResult.failed(
+    build="one",
+    name="web",
+    version="1",
+    platform="debian-12",
+    target="ec2",
+    failure=Failure("publish", message="no"),
+    started=datetime(2026, 1, 1, tzinfo=UTC),
+)
+AMI = replace(BUILT, artifact=Artifact("ec2", "ami-1", tags=("web-1",)), kept=True)
+
+
+@pytest.mark.parametrize(
+    ("phase", "removed", "kept"), [("verify", [], False), ("publish", [], True), ("publish", [{"id": "ami-1"}], False)]
+)
+def test_only_a_good_image_outlives_the_sweep_of_its_build(
+    phase: str, removed: list[dict[str, str]], kept: bool
+) -> None:
+    ended = replace(AMI, failure=Failure(phase, message="no"))
+    result = swept(ended, NOTHING | {"removed": removed, "failed": [THING]})
     assert bool(result.artifact) is kept
     assert not result.kept
-    assert result.failure and result.failure.message == "no; it is protected"
+    assert result.failure and result.failure.message.startswith("no; something is left behind: it is protected")
+
+
+@pytest.mark.parametrize(("told", "phase"), [(AMI, "publish"), (replace(AMI, status="built", failure=None), "release")])
+def test_a_build_that_is_cancelled_when_its_image_may_be_published_tells_of_it(
+    tmp_path: Path, told: BuildResult, phase: str
+) -> None:
+    written = tmp_path / "result.json"
+    written.write_text(json.dumps(told.document()))
+    build: Any = None
+    attempt = Attempt(build, "one", "1", tmp_path, told.started)
+    result = attempt.read(Outcome(254, cancelled=True, seconds={}, failure=None), written, Mask(()))
+    assert (result.status, result.artifact) == ("failed", AMI.artifact)
+    assert result.failure == Failure(phase, message=CANCELLED)
