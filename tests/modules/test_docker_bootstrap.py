@@ -89,6 +89,17 @@ def test_services_are_held_back_while_the_machine_is_built(run_module: RunModule
     shell(with_python, "test ! -e /usr/sbin/policy-rc.d")
 
 
+def test_old_versions_of_the_package_database_that_a_layer_removed_do_not_come_back(
+    run_module: RunModule, with_python: Any
+) -> None:
+    run_module("docker_bootstrap", container=with_python.id)
+    shell(with_python, "rm /var/lib/dpkg/*-old")
+
+    run_module("docker_bootstrap", container=with_python.id, state="absent")
+
+    assert shell(with_python, "find /var/lib/dpkg -name '*-old'") == ""
+
+
 def test_autoremove_in_a_layer_leaves_python_alone(run_module: RunModule, with_python: Any) -> None:
     run_module("docker_bootstrap", container=with_python.id)
 

@@ -122,12 +122,14 @@ echo auto
 cat /var/lib/apt/extended_states 2>/dev/null || true
 """
 
-# dpkg keeps what held before its last change beside what holds now; that copy would still list Python.
+# dpkg keeps what held before its last change beside what holds now; that copy would still list Python. Where a layer removed
+# the copies, none is to come back.
 ABSENT_APT = f"""
 set -eu
 rm -f {PROTECTION}
 [ -z "$policy" ] || rm -f /usr/sbin/policy-rc.d
 if [ -n "$packages" ]; then
+    olds=" $(echo /var/lib/dpkg/*-old) "
     dpkg --log=/dev/null --purge $packages </dev/null >&2
     for tree in /usr/lib/python3 /usr/lib/python3.* /usr/local/lib/python3.*; do
         [ -d "$tree" ] && [ ! -L "$tree" ] || continue
@@ -144,7 +146,10 @@ if [ -n "$packages" ]; then
         rm -f /var/lib/apt/extended_states.goldsmith
     fi
     for file in /var/lib/dpkg/status /var/lib/dpkg/diversions; do
-        [ ! -e "$file-old" ] || cat "$file" > "$file-old"
+        case $olds in
+            *" $file-old "*) cat "$file" > "$file-old" ;;
+            *) rm -f "$file-old" ;;
+        esac
     done
 fi
 set -- $owners
