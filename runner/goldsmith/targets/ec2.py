@@ -108,6 +108,12 @@ class Subnet(Model):
     ids: list[str] = Field([], description="Subnets, tried in order while one has no capacity.")
     filters: StringMap = Field({}, description="Filters of DescribeSubnets, such as tag:Name: build.")
 
+    @model_validator(mode="after")
+    def _agrees(self) -> Subnet:
+        if self.ids and self.filters:
+            raise ValueError("give ids or filters, not both")
+        return self
+
 
 class Spot(Model):
     """Spot capacity for the temporary machine."""
@@ -165,6 +171,17 @@ class Image(Model):
     imds: Literal["v2.0"] | None = Field(None, description="v2.0: machines of the image take metadata tokens only.")
     stop: Annotated[bool, Field(description="Stop the machine for the capture; otherwise files may be torn.")] = True
     block_devices: list[BlockDevice] = Field([], description="What is to differ from the machine's.")
+
+    @property
+    def registered(self) -> bool:
+        """Whether it has wishes that only an image of snapshots fulfils."""
+        return bool(self.boot_mode or self.ena is not None or self.tpm)
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Image:
+        if self.tpm and self.boot_mode != "uefi":
+            raise ValueError("tpm needs boot_mode: uefi")
+        return self
 
 
 class Copy(Model):
@@ -225,6 +242,9 @@ class Ec2Options(Model):
                 "share_with needs root_volume.kms_key, a key that those accounts may use, or root_volume.encrypted: "
                 "false: what the account's own key encrypts cannot be shared"
             )
+        # EC2 stops spot machines of persistent requests only; CreateImage shuts down any for the capture by itself.
+        if self.machine.spot is not None and self.image.registered and self.image.stop:
+            raise ValueError("a spot machine cannot be stopped, which boot_mode, ena and tpm need: image.stop: false")
         if regions := [copy.region for copy in self.copy_to if copy.region == self.region]:
             raise ValueError(f"copy_to names {regions[0]}, the region that the image is made in")
         if reserved := [key for key in self.tags if key.startswith(("goldsmith:", "aws:"))]:
