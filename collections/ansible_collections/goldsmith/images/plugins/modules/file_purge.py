@@ -123,6 +123,12 @@ stripped:
   type: list
   elements: str
   sample: [/root/.ssh/authorized_keys]
+kept:
+  description: What O(keep) matched; if O(one_file_system=true), also what is mounted.
+  returned: always
+  type: list
+  elements: str
+  sample: [/var/log/nginx]
 freed:
   description: Bytes that went with all that.
   returned: always
@@ -285,26 +291,39 @@ def expand(pattern: str) -> Iterator[Path]:
 def _expand(folder: Path, parts: list[str]) -> Iterator[Path]:
     head, rest = parts[0], parts[1:]
     if head == "**":
-        if rest:
-            yield from _expand(folder, rest)
-        for path in _children(folder, "*"):
-            if not rest:
-                yield path
-            if path.is_dir() and not path.is_symlink():
-                yield from _expand(path, parts)
+        yield from _below(str(folder), rest)
         return
-    literal = not any(character in head for character in "*?[")
-    for path in [folder / head] if literal else _children(folder, head):
+    if not any(character in head for character in "*?["):
+        path = folder / head
         if not rest:
             if os.path.lexists(path):
                 yield path
-        elif path.is_dir() and (literal or not path.is_symlink()):
+        elif path.is_dir():
             yield from _expand(path, rest)
+        return
+    for entry in _entries(str(folder)):
+        if fnmatchcase(entry.name, head):
+            if not rest:
+                yield Path(entry.path)
+            elif entry.is_dir(follow_symlinks=False):
+                yield from _expand(Path(entry.path), rest)
 
 
-def _children(folder: Path, pattern: str) -> list[Path]:
+def _below(folder: str, parts: list[str]) -> Iterator[Path]:
+    """Return what matches below a folder at any depth; the usual case, a single part, reads every folder once."""
+    if len(parts) > 1:
+        yield from _expand(Path(folder), parts)
+    for entry in _entries(folder):
+        if len(parts) == 0 or (len(parts) == 1 and fnmatchcase(entry.name, parts[0])):
+            yield Path(entry.path)
+        if entry.is_dir(follow_symlinks=False):
+            yield from _below(entry.path, parts)
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
     try:
-        return sorted(path for path in folder.iterdir() if fnmatchcase(path.name, pattern))
+        with os.scandir(folder) as found:
+            return sorted(found, key=lambda entry: entry.name)
     except OSError:
         return []
 
@@ -372,8 +391,9 @@ def main() -> None:
     mounts = mount_points()
     try:
         strips = [(compiled(entry["regexp"]), entry["files"]) for entry in wanted["strip"]]
-        kept = own_files().union(*(expand(pattern) for pattern in wanted["keep"]))
-        purge = Purge(kept=kept | mounts if wanted["one_file_system"] else kept, mounts=mounts, check=module.check_mode)
+        kept = set().union(*(expand(pattern) for pattern in wanted["keep"]))
+        kept |= mounts if wanted["one_file_system"] else set()
+        purge = Purge(kept=kept | own_files(), mounts=mounts, check=module.check_mode)
         for pattern in wanted["remove"]:
             purge.remove(pattern)
         for pattern in wanted["empty"]:
@@ -390,6 +410,7 @@ def main() -> None:
         removed=removed,
         emptied=emptied,
         stripped=stripped,
+        kept=sorted(str(path) for path in kept),
         freed=purge.freed,
         diff={
             "before": "".join(f"{path}\n" for path in sorted([*removed, *emptied, *stripped])),
