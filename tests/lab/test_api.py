@@ -126,10 +126,15 @@ def test_volumes_are_as_they_were_asked_for(account: Account) -> None:
     machine.terminate()
 
 
-def test_a_security_group_stays_as_long_as_an_instance_is_in_it(account: Account) -> None:
+def test_a_group_and_an_interface_stay_as_long_as_an_instance_has_them(account: Account) -> None:
     group = account.ec2.create_security_group(GroupName="one", Description="-")["GroupId"]
     machine = account.run(SecurityGroupIds=[group]).wait("running")
     refused("DependencyViolation", account.ec2.delete_security_group, GroupId=group)
+    [interface] = account.ec2.describe_network_interfaces(Filters=[{"Name": "group-id", "Values": [group]}])[
+        "NetworkInterfaces"
+    ]
+    nic = interface["NetworkInterfaceId"]
+    refused("InvalidNetworkInterface.InUse", account.ec2.delete_network_interface, NetworkInterfaceId=nic)
     machine.terminate()
     machine.wait("terminated")
     account.ec2.delete_security_group(GroupId=group)

@@ -14,6 +14,7 @@ from goldsmith.lab.ec2.image_attributes import ImageAttributes
 from goldsmith.lab.ec2.image_list import ImageList
 from goldsmith.lab.ec2.images import Images
 from goldsmith.lab.ec2.instances import Instances
+from goldsmith.lab.ec2.interfaces import Interfaces
 from goldsmith.lab.ec2.key_pairs import KeyPairs
 from goldsmith.lab.ec2.launch import Launch
 from goldsmith.lab.ec2.regions import Regions
@@ -23,7 +24,19 @@ from goldsmith.lab.ec2.tags import Tags
 
 
 class LabEC2(
-    Launch, Instances, Images, ImageList, ImageAttributes, Snapshots, KeyPairs, Groups, Spot, Regions, Tags, EC2Response
+    Launch,
+    Instances,
+    Interfaces,
+    Images,
+    ImageList,
+    ImageAttributes,
+    Snapshots,
+    KeyPairs,
+    Groups,
+    Spot,
+    Regions,
+    Tags,
+    EC2Response,
 ):
     """EC2's API, one call at a time."""
 
