@@ -9,11 +9,10 @@ Source: passwd(5), shadow(5), group(5), gshadow(5), crypt(5).
 from __future__ import annotations
 
 import re
-from typing import Callable, Iterator, Sequence
-
-from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
+from typing import Callable, Iterator
 
 PASSWD, SHADOW, GROUP, GSHADOW = "/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow"
+SHELLS = "/etc/shells"
 _WIDTHS = {PASSWD: 7, SHADOW: 9, GROUP: 4, GSHADOW: 4}
 
 # How hashes begin; what begins with none of these is the old DES, or none at all.
@@ -189,6 +188,7 @@ class Accounts:
         tables: The files by path; those that are not there are empty.
         users: The users, in the order of ``passwd``.
         groups: The groups, in the order of ``group``.
+        shells: What ``/etc/shells`` holds: the programs that users may have for their shell.
     """
 
     def __init__(self, read: Read) -> None:
@@ -199,7 +199,7 @@ class Accounts:
         gshadows = _by_name(self.tables[GSHADOW].rows)
         self.groups = [Group(row, gshadows.get(row[0])) for row in self.tables[GROUP].rows]
         self._settings = login_defs(read("/etc/login.defs") or "")
-        self._shells = [line.strip() for line in (read("/etc/shells") or "").split("\n")]
+        self.shells = read(SHELLS) or ""
 
     def user(self, name: str) -> User | None:
         """Return a user by name, the first where there are several."""
@@ -226,7 +226,8 @@ class Accounts:
         """Tell whether a user's shell lets in."""
         if user.shell.rpartition("/")[2] in ("nologin", "false", "true", "sync", "halt", "shutdown"):
             return False
-        return not any(self._shells) or user.shell in self._shells
+        listed = [line.strip() for line in self.shells.split("\n")]
+        return not any(listed) or user.shell in listed
 
     def people(self) -> Iterator[User]:
         """Return the accounts that a person uses, root not among them."""
@@ -253,17 +254,6 @@ def number(text: str, default: int) -> int:
         return int(text)
     except ValueError:
         return default
-
-
-def valid_names(names: Sequence[str]) -> None:
-    """Refuse what can be no name in these files.
-
-    Raises:
-        Fault: A name is empty, or has a colon, a comma or a line's end in it.
-    """
-    for name in names:
-        if not re.fullmatch(r"[^:,\s]+", name):
-            raise Fault(f"{name!r} is no name of a user. Name one as it is in /etc/passwd.")
 
 
 def _by_name(rows: list[list[str]]) -> dict[str, list[str]]:

@@ -87,13 +87,21 @@ class Places:
         return [place for place in found if place is not None]
 
     def below(self, place: Place) -> Iterator[Place]:
-        """Return everything below a directory of the same file system, links left out."""
-        for name in self._names(place.path):
-            child = self.look(_join(place.path, name))
-            if child is None:
+        """Return everything below a directory of the same file system, links left out; sorted, parents first."""
+        try:
+            entries = sorted(os.scandir(self._at(place.path)), key=lambda entry: entry.name)
+        except OSError:
+            return
+        for entry in entries:
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except OSError:
                 continue
+            if stat.S_ISLNK(status.st_mode):
+                continue
+            child = Place(_join(place.path, entry.name), status)
             yield child
-            if child.is_dir and child.status.st_dev == place.status.st_dev:
+            if child.is_dir and status.st_dev == place.status.st_dev:
                 yield from self.below(child)
 
     def resolve(self, path: str) -> str | None:
@@ -138,6 +146,15 @@ class Places:
             # The kernel clears SUID and SGID when the owner changes, so the mode comes last (chown(2)).
             if stat.S_IMODE(os.fstat(handle).st_mode) != mode:
                 os.chmod(target, mode, dir_fd=base)
+
+    def remove(self, place: Place) -> None:
+        """Delete a file.
+
+        Raises:
+            OSError: The system refuses, or something else is at its place now.
+        """
+        with self._opened(place) as (_handle, name, folder):
+            os.unlink(name, dir_fd=folder)
 
     @contextmanager
     def _opened(self, place: Place) -> Iterator[tuple[int, str, int]]:
