@@ -34,7 +34,9 @@ class Scene:
         """Say why a user must not be locked out; empty when nothing speaks against it."""
         if user.name in self.keep:
             return "is needed to get in (keep_access)"
-        if user.uid == 0 and not self.others_become_root:
+        # Where a name stands there twice, both share the line in shadow.
+        is_root = any(one.uid == 0 for one in self.accounts.users if one.name == user.name)
+        if is_root and not self.others_become_root:
             return "is the only one who can become root (others_become_root)"
         return ""
 

@@ -18,11 +18,13 @@ _ROOTS_GROUP = ("root", "sync", "shutdown", "halt", "operator")
 def shadowed_passwords(scene: Scene, options: Mapping[str, Any]) -> Verdict:
     """Have all hashes in ``shadow``, which only root reads."""
     verdict = Verdict()
+    count = Counter(user.name for user in scene.accounts.users)
     for user in scene.accounts.users:
         if user.is_shadowed and user.shadow is not None:
             continue
         what = "has no line in /etc/shadow" if user.is_shadowed else "has its password in /etc/passwd"
-        if not fixes(options):
+        # Both lines of a name that stands there twice would have one line in shadow.
+        if not fixes(options) or count[user.name] > 1:
             verdict.failed.append(f"{user.name} {what}")
             continue
         if user.shadow is None:
