@@ -7,9 +7,10 @@ MAKEFLAGS += --no-print-directory
 
 collection := collections/ansible_collections/goldsmith/images
 spec ?= examples/base.yml
+args ?=
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup python build check test lint style types ansible-lint sanity unit clean
+.PHONY: help setup python build check test judge lint style types ansible-lint sanity unit clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | while IFS=$$'\t' read -r name text; do printf '  make %-13s %s\n' "$$name" "$$text"; done
@@ -28,6 +29,9 @@ check: python style types unit ## quick: lint, types and unit tests; needs no Do
 test: setup lint sanity ## everything, as CI does: lint, sanity and all tests, against a real Docker engine
 	@# A file's tests stay on one worker, and the long ones (e2e, modules) come first, so that both workers end together.
 	pytest -n 2 --dist loadscope --no-loadscope-reorder --require-docker
+
+judge: setup ## let OpenSCAP and lynis judge a container before and after os_hardening: make judge args='-e os_hardening_level=2'
+	@scripts/judge.py $(args)
 
 lint: style types ansible-lint ## ruff, shellcheck, mypy and ansible-lint
 
