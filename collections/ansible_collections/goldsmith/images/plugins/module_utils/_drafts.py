@@ -203,8 +203,10 @@ class Drafts:
         Raises:
             Fault: It is there and cannot be read.
         """
-        if path in self._texts:
-            return self._texts[path]
+        # What a link leads to may have been written under its own name.
+        for known in (path, self.target(path)):
+            if known in self._texts:
+                return self._texts[known]
         return self._on_disk(path)
 
     def write(self, path: str, text: str, attributes: Attributes | None = None) -> None:
@@ -217,7 +219,12 @@ class Drafts:
         """Have a file go, if there is one."""
         self._texts[path] = None
 
-    def supersede(self, path: str, text: str, folder: str) -> None:
+    def forget(self) -> None:
+        """Leave all as it is."""
+        self._texts.clear()
+        self._attributes.clear()
+
+    def supersede(self, path: str, text: str, folder: str, attributes: Attributes | None = None) -> None:
         """Have a file hold another text where an administrator may: in /etc.
 
         Args:
@@ -228,9 +235,9 @@ class Drafts:
         """
         real = self.target(path)
         if real.startswith("/etc/"):
-            self.write(real, text)
+            self.write(real, text, attributes)
         else:
-            self.write(f"{folder}/{posixpath.basename(path)}", f"# Takes the place of {real}.\n{text}")
+            self.write(f"{folder}/{posixpath.basename(path)}", f"# Takes the place of {real}.\n{text}", attributes)
 
     def files(self, folder: str, pattern: str) -> list[str]:
         """Return the paths of the files of a directory whose names match, sorted by name as in the C locale."""

@@ -163,7 +163,7 @@ def run(module: AnsibleModule) -> None:
 
 def main() -> None:
     """Run the module."""
-    setting = {"key": {"type": "str", "required": True}, "value": {"type": "str", "required": True}, "control": CONTROL}
+    setting = {"key": {"type": "str", "required": True, "no_log": False}, "value": {"type": "str", "required": True}, "control": CONTROL}
     module = AnsibleModule(
         argument_spec={
             "settings": {"type": "list", "elements": "dict", "required": True, "options": setting},
