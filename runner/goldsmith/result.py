@@ -165,6 +165,25 @@ class TestResult:
 
 
 @dataclass(frozen=True, config=_CONFIG)
+class ControlResult(_Open):
+    """What became of a control of os_hardening, as its report has it.
+
+    Attributes:
+        id: The control.
+        status: ``compliant``, ``changed``, ``not_applicable``, ``disabled`` or ``failed``.
+        title: What holds where it does.
+        message: Why it is so.
+        details: What else the report tells, such as area, level and section of CIS.
+    """
+
+    id: Word
+    status: Word
+    title: Text = ""
+    message: Text = ""
+    details: Details = Field(default_factory=dict)
+
+
+@dataclass(frozen=True, config=_CONFIG)
 class LayerResult:
     """How far a layer came; ``number`` counts from 1."""
 
@@ -206,6 +225,7 @@ class BuildResult:
         artifact: What was made. A failed build has one when it failed after capture.
         packages: Inventory of the artifact.
         tests: Results of all tests, in the order they ran.
+        compliance: What became of each control, where os_hardening was among the layers.
         layers: The layers, in order.
         failure: Where and why it failed; ``None`` exactly when it is built.
         bootstrap: What was put into the machine for Ansible's sake.
@@ -225,6 +245,7 @@ class BuildResult:
     artifact: Artifact | None = None
     packages: tuple[Package, ...] = ()
     tests: tuple[TestResult, ...] = ()
+    compliance: tuple[ControlResult, ...] = ()
     layers: tuple[LayerResult, ...] = ()
     failure: Failure | None = None
     bootstrap: Details | None = None

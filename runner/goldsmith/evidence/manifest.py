@@ -48,6 +48,10 @@ def manifest(
             **{outcome: outcomes[outcome] for outcome in ("passed", "failed", "skipped")},
             "results": plain["tests"],
         },
+        "compliance": {
+            **dict(sorted(Counter(control.status for control in result.compliance).items())),
+            "controls": plain["compliance"],
+        },
         "spec": {
             "files": [{"name": name, "sha256": digest} for name, digest in sorted((files or {}).items())],
             "parameters": dict(sorted((parameters or {}).items())),

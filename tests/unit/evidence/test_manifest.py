@@ -11,7 +11,7 @@ import pytest
 
 from goldsmith.errors import EnvironmentFault
 from goldsmith.evidence.manifest import digests, manifest, write
-from goldsmith.result import Artifact, BuildResult, Failure, LayerResult, Package, Source, TestResult
+from goldsmith.result import Artifact, BuildResult, ControlResult, Failure, LayerResult, Package, Source, TestResult
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 PACKAGES = (Package("deb", "zlib1g", "1.2", "amd64", "zlib", "1.2"), Package("deb", "bash", "5.2", "amd64"))
@@ -33,6 +33,10 @@ def built(packages: tuple[Package, ...] = PACKAGES) -> BuildResult:
         tests=(
             TestResult("goss", "Port: tcp:80", "passed", expected=["true"], found=["true"], duration=0.5),
             TestResult("goss", "File: /x", "skipped"),
+        ),
+        compliance=(
+            ControlResult("sshd_root", "changed", "Nobody logs in as root", details={"area": "ssh", "cis": "5.1.20"}),
+            ControlResult("aslr", "not_applicable", message="there is no kernel of its own"),
         ),
         layers=(LayerResult(1, "os_patching", "ok"),),
         phases={"acquire": 1.0, "provision": 4.0},
@@ -71,6 +75,15 @@ def test_a_manifest_tells_what_was_built_from_what_by_what_and_what_is_inside() 
     counts = {key: document["tests"][key] for key in ("total", "passed", "failed", "skipped")}
     assert counts == {"total": 2, "passed": 1, "failed": 0, "skipped": 1}
     assert [test["name"] for test in document["tests"]["results"]] == ["Port: tcp:80", "File: /x"]
+    assert (document["compliance"]["changed"], document["compliance"]["not_applicable"]) == (1, 1)
+    assert document["compliance"]["controls"][0] == {
+        "id": "sshd_root",
+        "status": "changed",
+        "title": "Nobody logs in as root",
+        "message": "",
+        "area": "ssh",
+        "cis": "5.1.20",
+    }
     assert document["spec"] == {
         "files": [
             {"name": "bases/hardened.yml", "sha256": "a" * 64},

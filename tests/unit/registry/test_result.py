@@ -65,6 +65,9 @@ DOCUMENT: dict[str, Any] = {
             "duration": 1,
         }
     ],
+    "compliance": [
+        {"id": "aslr", "status": "compliant", "title": "x", "message": "", "area": "kernel", "level": 1, "cis": "1.5.1"}
+    ],
     "layers": [{"number": 1, "name": "goldsmith.images.os_patching", "status": "ok"}],
     "failure": None,
     "bootstrap": {"packages": ["python3"], "policy_rc_d": True, "interpreter": "/usr/bin/python3"},
