@@ -28,6 +28,8 @@ mmdebstrap                          mmdebstrap
 docker                              docker-cli docker.io
 shellcheck                          shellcheck
 ssh                                 openssh-client
+gpg                                 gpg
+apt-ftparchive                      apt-utils
 iptables                            iptables
 LIST
   if engine_is_ours && ! engine_answers; then echo "dockerd docker.io"; fi
