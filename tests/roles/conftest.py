@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,12 +70,21 @@ class Machine:
     def fails(self, script: str) -> bool:
         return self.container.exec_run(["sh", "-ec", script])[0] != 0
 
-    def play(self, role: str, *, check: bool = False, pipelining: bool = True, **variables: object) -> Play:
-        """Run a role of the collection on the machine with ansible-playbook."""
+    def play(
+        self,
+        role: str,
+        *,
+        check: bool = False,
+        pipelining: bool = True,
+        tasks: Sequence[dict[str, object]] = (),
+        **variables: object,
+    ) -> Play:
+        """Run a role of the collection on the machine with ansible-playbook, and tasks after it."""
         playbook = self.directory / f"{uuid.uuid4().hex}.yml"
-        playbook.write_text(
-            json.dumps([{"hosts": "all", "gather_facts": False, "roles": [f"goldsmith.images.{role}"]}])
-        )
+        plays = [
+            {"hosts": "all", "gather_facts": False, "roles": [f"goldsmith.images.{role}"], "tasks": [*tasks]},
+        ]
+        playbook.write_text(json.dumps(plays))
         command = ["-i", f"{self.container.name},", "-e", json.dumps(variables), str(playbook)]
         done = subprocess.run(
             [str(Path(sys.executable).with_name("ansible-playbook")), *command, *(["--check"] if check else [])],
@@ -169,7 +178,8 @@ class Machines:
 
     def start(self, image: str, **options: Any) -> Machine:
         name = f"goldsmith-test-{uuid.uuid4().hex[:12]}"
-        container = self._client.containers.create(image, ["sleep", "infinity"], name=name, init=True, **options)
+        options = {"command": ["sleep", "infinity"], "init": True} | options
+        container = self._client.containers.create(image, name=name, **options)
         self._containers.append(container)
         container.start()
         return Machine(container, self._directory)
