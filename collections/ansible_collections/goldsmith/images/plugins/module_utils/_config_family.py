@@ -122,9 +122,11 @@ class Family:
         places = [place for place in self.read().places if self._names(place, setting)]
         if not places:
             return None
-        held = places if self._form.gathers(setting) else [places[0 if self._form.first_wins else -1]]
         skipped = len(self._form.key(setting.key))
-        return tuple(word for place in held for word in place.assignment.words[skipped:])
+        values = [place.assignment.words[skipped:] for place in places]
+        if self._form.gathers(setting):
+            return tuple(word for value in dict.fromkeys(values) for word in value)
+        return values[0 if self._form.first_wins else -1]
 
     def silence(self, setting: Setting) -> list[str]:
         """Have nothing overrule what is wanted.
@@ -213,7 +215,8 @@ class Family:
         texts = [line.text for line in lines]
         if indexes:
             index = indexes[0 if self._form.first_wins else -1]
-            if any(self._form.meets(one, setting) for one in lines[index].assignments):
+            named = [one for one in lines[index].assignments if self._form.names(one, setting)]
+            if all(self._form.meets(one, setting) for one in named):
                 return
             texts[index] = self._form.change(lines[index], setting)
         elif off:
@@ -235,12 +238,11 @@ class Family:
             raise Fault(f"{drop_in} is not read after {self._path}. Name a file in the directory that belongs to it.")
         lines = self._lines(text)
         texts = [one.text for one in lines]
-        # Where what comes first holds, nothing may come before it; elsewhere, nothing after.
+        # Where what comes first holds, nothing may come before it; elsewhere, nothing after. What else is in its
+        # directory was not read until now, and is not from now on.
         active = [index for index, one in enumerate(lines) if one.active]
         index = active[0] if self._form.first_wins and active else len(lines)
         self._write(self._path, "".join(put(texts, index, line)))
-        if drop_in not in self.read().paths:
-            raise Fault(f"{drop_in} is not read by what {line.strip()!r} includes. Give it another name.")
 
     def _edit(self, path: str, index: int, text: str) -> None:
         lines = self._lines(self._drafts.read(path) or "")
@@ -255,9 +257,9 @@ class Family:
             self._drafts.supersede(path, text, folder, attributes)
             return
         real = self._drafts.target(path)
-        if real.split("/")[1] != path.split("/")[1]:
+        if real.split("/")[1] != self._path.split("/")[1]:
             raise Fault(
-                f"{path} says otherwise, and leads to {real}, which is not the administrator's. Remove the link."
+                f"{real} says otherwise, and is not the administrator's to change. Have it not read from {path}."
             )
         self._drafts.write(real, text, attributes)
 

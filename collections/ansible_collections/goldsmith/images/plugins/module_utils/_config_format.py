@@ -184,7 +184,7 @@ class Format:
         return []
 
     def include(self, drop_in: str) -> str:
-        """Return a line that includes a file's directory; empty where a directory is read without being asked for."""
+        """Return a line that includes a file; empty where there is no such line."""
         del drop_in
         return ""
 

@@ -98,12 +98,12 @@ class ConfigFile:
 
     def plan(self) -> None:
         """Find out what has to change, and change it in mind."""
-        if not self._family.exists() and not self.common["create"]:
-            for wish in self._wishes:
-                self._tell(wish, _outcome.NOT_APPLICABLE, f"there is no {self.path}")
-            return
         try:
-            self._plan()
+            if self._family.exists() or self.common["create"]:
+                self._plan()
+            else:
+                for wish in self._wishes:
+                    self._tell(wish, _outcome.NOT_APPLICABLE, f"there is no {self.path}")
         except Fault as fault:
             self.fail(fault)
 

@@ -96,7 +96,7 @@ class Sshd(Format):
 
     def concerns(self, scope: str, setting: Setting) -> bool:
         """Take the block that is of every connection for one that overrules what is set for the server."""
-        return scope == setting.scope or (setting.scope == "" and scope == "all")
+        return scope == setting.scope or (setting.scope == "" and set(scope.split(" ")) == {"all"})
 
     def insert(self, lines: Sequence[Line], setting: Setting) -> list[str]:
         """Put the line behind the last of its block, and a block that is missing at the end of the file."""
@@ -135,9 +135,8 @@ class Sshd(Format):
         return found
 
     def include(self, drop_in: str) -> str:
-        """Return a line that includes the directory's files."""
-        folder, name = posixpath.split(drop_in)
-        return f"Include {folder}/*{posixpath.splitext(name)[1]}\n"
+        """Return a line that includes it."""
+        return f"Include {drop_in}\n"
 
     def _assignment(self, text: str) -> Assignment | None:
         found = _KEYWORD.match(text)

@@ -97,8 +97,8 @@ class Sudoers(Format):
         return [one for one in names if "." not in posixpath.basename(one) and not one.endswith("~")]
 
     def include(self, drop_in: str) -> str:
-        """Return a line that includes the directory."""
-        return f"@includedir {posixpath.dirname(drop_in)}\n"
+        """Return a line that includes it."""
+        return f"@include {drop_in}\n"
 
     def _parse(self, text: str) -> Line:
         include = _INCLUDE.match(text)

@@ -232,6 +232,7 @@ class Drafts:
             text: What it is to hold.
             folder: The directory in /etc in which a file hides those of its name elsewhere. One that does not lie in
                 /etc itself, but a package has brought, is left alone, and a copy goes there.
+            attributes: Those it is to have; as for :meth:`write`.
         """
         real = self.target(path)
         if real.startswith("/etc/"):

@@ -94,8 +94,8 @@ options:
             type: str
       drop_in:
         description:
-          - The file that is to hold all the settings, and nothing else. When the main file does not include its
-            directory, it is made to.
+          - The file that is to hold all the settings, and nothing else. When the main file does not include it, a line
+            is added that does.
         type: path
       also:
         description:

@@ -163,7 +163,8 @@ def run(module: AnsibleModule) -> None:
 
 def main() -> None:
     """Run the module."""
-    setting = {"key": {"type": "str", "required": True, "no_log": False}, "value": {"type": "str", "required": True}, "control": CONTROL}
+    text: dict[str, Any] = {"type": "str", "required": True}
+    setting = {"key": {**text, "no_log": False}, "value": text, "control": CONTROL}
     module = AnsibleModule(
         argument_spec={
             "settings": {"type": "list", "elements": "dict", "required": True, "options": setting},
