@@ -181,7 +181,13 @@ def test_the_traces_of_the_build_are_gone_as_check_mode_said(littered: Machine, 
 def test_the_proof_tells_of_each_area_what_is_left_and_nothing_once_it_is_clean(
     littered: Machine, proof: Proof
 ) -> None:
-    wanted = {"live": False, "since": 0, "skip": [], "proxies": ["proxy.build:3128"], "authorized_keys": ["goldsmith-1"]}
+    wanted = {
+        "live": False,
+        "since": 0,
+        "skip": [],
+        "proxies": ["proxy.build:3128"],
+        "authorized_keys": ["goldsmith-1"],
+    }
     found = proof(littered, {"os_cleanup": {"areas": AREAS, "kind": "disk", **wanted}})
     assert found.keys() == TITLES
     assert (

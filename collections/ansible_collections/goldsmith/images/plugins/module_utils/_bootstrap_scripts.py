@@ -122,8 +122,8 @@ echo auto
 cat /var/lib/apt/extended_states 2>/dev/null || true
 """
 
-# dpkg keeps what held before its last change beside what holds now; that copy would still list Python. Where a layer removed
-# the copies, none is to come back.
+# dpkg keeps what held before its last change beside what holds now; that copy would still list Python. Where a layer
+# removed the copies, none is to come back.
 ABSENT_APT = f"""
 set -eu
 rm -f {PROTECTION}
