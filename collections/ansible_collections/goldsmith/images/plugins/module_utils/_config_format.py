@@ -217,7 +217,7 @@ class Limits(Format):
 
     def rivals(self, assignment: Assignment, setting: Setting) -> bool:
         """Take the type ``-``, which is both others, for a rival as well."""
-        domain, _, *item = [*self.key(setting.key), "", ""]
+        domain, _kind, *item = [*self.key(setting.key), "", ""]
         both = (domain, "-", *(word for word in item if word))
         return self.names(assignment, setting) or assignment.words[: len(both)] == both
 

@@ -108,7 +108,7 @@ class Kernel:
         except OSError:
             return {}
         found = {}
-        for name, _, uses, users, *_ in (line.split() for line in lines):
+        for name, _size, uses, users, *_state in (line.split() for line in lines):
             found[name] = Loaded(
                 int(uses) if uses.isdigit() else 1,  # "-": this kernel unloads nothing
                 tuple(user for user in users.split(",") if user not in ("", "-", "[permanent]")),
@@ -143,7 +143,8 @@ class KeptOut:
         if posixpath.dirname(file) != FOLDERS[0] or not file.endswith(".conf"):
             raise Fault(f"{file} is not read by modprobe. Name a file {FOLDERS[0]}/*.conf.")
         self._items = [(item["name"], item["control"]) for item in modules]
-        for name, _ in self._items:
+        self._names = {same(name): name for name, _control in self._items}
+        for name in self._names.values():
             if not re.fullmatch(r"\w[\w-]*", name):
                 raise Fault(f"{name!r} is not the name of a kernel module. Name one, such as usb-storage.")
         self._file = file
@@ -152,9 +153,7 @@ class KeptOut:
         self._before = kernel.loaded()
         self._boot: dict[str, str] = {}
         self._failures = {
-            one: "in use; gone after a reboot"
-            for one in (same(name) for name, _ in self._items)
-            if one in self._before and not self._can_go(one)
+            one: "in use; gone after a reboot" for one in self._names if one in self._before and not self._can_go(one)
         }
 
     def draft(self) -> None:
@@ -163,7 +162,7 @@ class KeptOut:
             self._drafts.remove(self._file)
             return
         before = forbidden(self._drafts.read(self._file) or "")
-        names = {same(name): name for name, _ in self._items}
+        names = self._names
         self._boot = {one: "was not kept out" for one in names if one not in before}
         lines = [f"install {names[one]} /bin/false\nblacklist {names[one]}\n" for one in sorted(names)]
         self._drafts.write(self._file, _HEADER + "".join(lines), Attributes(mode=0o644))
@@ -178,7 +177,7 @@ class KeptOut:
     @property
     def going(self) -> list[str]:
         """The modules that are loaded and can be unloaded, those that use others first."""
-        names = {same(name) for name, _ in self._items} & set(self._before) - set(self._failures)
+        names = set(self._names) & set(self._before) - set(self._failures)
         return sorted(names, key=lambda name: (self._depth(name), name))
 
     def unload(self, unload: Unload) -> None:
@@ -212,8 +211,7 @@ class KeptOut:
     def _can_go(self, name: str) -> bool:
         """Tell whether nothing uses a module but others that go as well."""
         loaded = self._before[name]
-        wanted = {same(one) for one, _ in self._items}
-        others = [user for user in loaded.users if user in wanted and user in self._before and self._can_go(user)]
+        others = [user for user in loaded.users if user in self._names and user in self._before and self._can_go(user)]
         return loaded.uses == len(others) and len(others) == len(loaded.users)
 
     def _depth(self, name: str) -> int:

@@ -201,7 +201,7 @@ class Sysctl:
         # Forwarding comes first: a change of it sets others anew (the kernel's ip-sysctl, ip_forward). And after the
         # rest, a second look shows what was set anew all the same, or taken as something else.
         first = sorted(self._wanted, key=lambda path: (not path.endswith(("/ip_forward", "/forwarding")), path))
-        for _ in range(2):
+        for _look in range(2):
             for path in first:
                 if path not in self._failures and self._now[path] not in (None, self._wanted[path]):
                     self._set(self._kernel, path)

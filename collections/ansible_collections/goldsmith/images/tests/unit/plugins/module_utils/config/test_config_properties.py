@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +103,7 @@ equals = texts(
 def read_equals(files: Files) -> dict[Any, str]:
     lines = [line.strip() for name in sorted(files) for line in files[name].splitlines()]
     pairs = [line.partition("=") for line in lines if line and not line.startswith("#")]
-    return {key.strip(): value.strip() for key, _, value in pairs}
+    return {key.strip(): value.strip() for key, _sign, value in pairs}
 
 
 @given(equals, some, st.booleans())
@@ -165,7 +165,7 @@ def read_ini(files: Files) -> dict[Any, str]:
             if line.startswith("["):
                 at = line
             elif line.strip() and not line.strip().startswith(("#", ";")):
-                key, _, value = line.partition("=")
+                key, _sign, value = line.partition("=")
                 found[at, key] = " ".join(value.split())
     return found
 
@@ -193,39 +193,32 @@ sshd = texts(
 )
 
 
+def walk_sshd(files: Files, name: str, user: str, inside: bool | None = None, depth: int = 0) -> Iterator[Any]:
+    """What is said, and whether that is outside of blocks (None), or in one that matches, or in one that does not."""
+    around = inside
+    for line in files.get(name, "").splitlines():
+        words = re.split(r"[\s=]+", line.strip().lower())
+        if not line.strip() or line.strip().startswith("#"):
+            continue
+        if words[0] == "match":
+            inside = around is not False and (words[1] == "all" or words[2] == user)
+        elif words[0] == "include" and depth < 3:
+            for pattern in words[1:]:
+                form = re.escape(posixpath.join("/etc/ssh", pattern)).replace(r"\*", "[^/]*")
+                for one in sorted(files):
+                    if re.fullmatch(form, one):
+                        yield from walk_sshd(files, one, user, inside, depth + 1)
+        else:
+            yield inside, words[0], words[1]
+
+
 def read_sshd(files: Files) -> dict[Any, str]:
     """What holds by name and user: for the server in general, then what blocks that match have to say."""
     found: dict[Any, str] = {}
     for user in ("x", "y", "z"):
-        general: dict[str, str] = {}
-        special: dict[str, str] = {}
-
-        def run(
-            name: str, inside: bool | None, depth: int, user: str = user, g: Any = general, s: Any = special
-        ) -> None:
-            around = inside
-            for line in files.get(name, "").splitlines():
-                words = re.split(r"[\s=]+", line.strip().lower())
-                if not line.strip() or line.strip().startswith("#"):
-                    continue
-                if words[0] == "match":
-                    inside = around is not False and (words[1] == "all" or words[2] == user)
-                elif words[0] == "include" and depth < 3:
-                    matched = [
-                        one
-                        for pattern in words[1:]
-                        for one in sorted(files)
-                        if re.fullmatch(re.escape(posixpath.join("/etc/ssh", pattern)).replace(r"\*", "[^/]*"), one)
-                    ]
-                    for one in matched:
-                        run(one, inside, depth + 1)
-                elif inside is None:
-                    g.setdefault(words[0], words[1])
-                elif inside:
-                    s.setdefault(words[0], words[1])
-
-        run("/etc/ssh/sshd_config", None, 0)
-        found |= {(key, user): value for key, value in {**general, **special}.items()}
+        said = list(walk_sshd(files, "/etc/ssh/sshd_config", user))
+        for wanted in (None, True):
+            found |= {(key, user): value for inside, key, value in reversed(said) if inside is wanted}
     return found
 
 
