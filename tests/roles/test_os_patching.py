@@ -1,115 +1,151 @@
-"""os_patching, against an archive that the test makes, so that there is always something to upgrade."""
+"""os_patching, against an archive that the test makes; what its module does by itself is tried in test_package_upgrade."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
-    from tests.roles.conftest import Machine
+    from tests.roles.conftest import Machines
+    from tests.roles.outdated import Gold, Outdated
 
+pytest_plugins = ["tests.roles.outdated"]
 pytestmark = pytest.mark.docker
 on_one_debian = pytest.mark.parametrize("debian", ["12"], indirect=True)
 
-PACKAGE = r"""
-rm -rf /build; mkdir -p /build/DEBIAN /build/etc /build/usr/share/NAME /archive; cd /build; echo VERSION >usr/share/NAME/version
-printf 'Package: %s\nVersion: %s\nArchitecture: all\nMaintainer: A Test <test@example.com>\nDescription: test\n' NAME VERSION >DEBIAN/control
-printf '%s' 'FIELDS' >>DEBIAN/control
-if [ NAME = goldbar ]; then echo 'weight=VERSION' >etc/goldbar.conf; echo /etc/goldbar.conf >DEBIAN/conffiles; fi
-dpkg-deb --root-owner-group --build . /archive/NAME_VERSION.deb
-"""
-INDEX = r"""
-cd /archive
-for file in *.deb; do
-  dpkg-deb --field "$file"
-  printf 'Filename: ./%s\nSize: %s\nSHA256: %s\n\n' "$file" "$(stat -c %s "$file")" "$(sha256sum "$file" | cut -c1-64)"
-done >Packages
-rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*
-echo 'deb [trusted=yes] file:/archive ./' >/etc/apt/sources.list
-"""
+UPGRADED = [{"name": name, "arch": "all", "from": "1.0", "to": "2.0"} for name in ("goldbar", "goldcoin", "goldvault")]
 
 
-def publish(machine: Machine, name: str, version: str, fields: str = "") -> None:
-    machine.sh(PACKAGE.replace("NAME", name).replace("VERSION", version).replace("FIELDS", fields) + INDEX)
-
-
-@pytest.fixture
-def outdated(machine: Machine) -> Machine:
-    """A machine with goldbar 1.0 and goldleaf 1.0, whose archive offers 2.0, which needs goldsmelter in place of goldleaf."""
-    publish(machine, "goldbar", "1.0", "Depends: goldleaf\n")
-    publish(machine, "goldleaf", "1.0")
-    machine.sh("apt-get update && apt-get install -y goldbar")
-    publish(machine, "goldbar", "2.0", "Depends: goldsmelter\nConflicts: goldleaf\n")
-    publish(machine, "goldsmelter", "1.5")
-    return machine
-
-
-def test_everything_is_upgraded_and_told_as_data_and_then_nothing_is_left(outdated: Machine) -> None:
-    before = int(outdated.sh("dpkg-query -W | wc -l"))
-    first = outdated.play("os_patching")
-    assert first.ok, first
-    assert first.facts["os_patching_report"] == {
-        "before": before,
-        "after": before,
-        "upgraded": [{"name": "goldbar", "from": "1.0", "to": "2.0"}],
-        "installed": [{"name": "goldsmelter", "version": "1.5"}],
-        "removed": [{"name": "goldleaf", "version": "1.0"}],
+def advisories(directory: Path, release: str) -> str:
+    """Write a security tracker's file, and return its path."""
+    resolved = {"status": "resolved", "fixed_version": "1.1", "urgency": "high"}
+    document = {
+        "goldcoin": {"CVE-2026-0001": {"releases": {release: resolved}}},
+        "goldbar": {"CVE-2026-0002": {"releases": {release: {"status": "open", "urgency": "low"}}}},
     }
-    assert outdated.sh("dpkg-query -Wf '${Version}' goldbar") == "2.0"
+    path = directory / "tracker.json"
+    path.write_text(json.dumps(document))
+    return str(path)
+
+
+def test_everything_is_upgraded_and_told_as_data_and_then_nothing_is_left(
+    outdated: Outdated, debian: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))  # data on vulnerabilities is kept below it
+    data = advisories(tmp_path, {"12": "bookworm", "13": "trixie"}[debian])
+    number = int(outdated.sh("dpkg-query -W | wc -l"))
+    first = outdated.play("os_patching", os_patching_cves=True, os_patching_cve_data=data)
+    assert first.ok, first
+    report = first.facts["os_patching_report"]
+    cves = {state: [(row["cve"], row["source"]) for row in rows] for state, rows in report.pop("cves").items()}
+    assert cves == {"fixed": [("CVE-2026-0001", "goldcoin")], "remaining": [("CVE-2026-0002", "goldbar")]}
+    assert report == {
+        "mode": "full",
+        "before": number,
+        "after": number,
+        "upgraded": UPGRADED,
+        "downgraded": [],
+        "installed": [{"name": "goldsmelter", "arch": "all", "version": "1.5"}],
+        "removed": [{"name": "goldleaf", "arch": "all", "version": "1.0"}],
+        "held_back": [],
+        "held": [],
+        "kept_files": [],
+        "left_out": [],
+        "reboot": {"needed": False, "reasons": [], "done": False},
+        "services": [],
+    }
+    assert outdated.fails("cat /var/log/goldvault"), "a service was started in a container that minds none"
     second = outdated.play("os_patching")
     assert (second.ok, second.changed) == (True, 0), second
     assert second.facts["os_patching_report"]["upgraded"] == []
+    assert len(second.tasks) <= 8, list(second.tasks)
 
 
-def test_check_mode_says_that_there_is_something_to_do_and_does_nothing(outdated: Machine) -> None:
-    outdated.sh("apt-get update")
+@on_one_debian
+def test_check_mode_reports_what_would_be_done_and_does_nothing(outdated: Outdated) -> None:
+    before = outdated.versions()
     play = outdated.play("os_patching", check=True)
-    assert play.ok and play.changed == 1, play
-    assert outdated.sh("dpkg-query -Wf '${Version}' goldbar") == "1.0"
+    assert (play.ok, play.changed) == (True, 1), play
+    assert play.facts["os_patching_report"]["upgraded"] == UPGRADED
+    assert outdated.versions() == before
 
 
 @on_one_debian
-def test_a_configuration_file_that_was_edited_is_kept(outdated: Machine) -> None:
-    outdated.sh("echo weight=mine >/etc/goldbar.conf")
-    assert outdated.play("os_patching").ok
-    assert outdated.sh("cat /etc/goldbar.conf") == "weight=mine"
-
-
-@on_one_debian
-def test_what_nothing_needs_any_more_goes_only_when_asked(machine: Machine) -> None:
-    publish(machine, "goldbar", "1.0", "Depends: goldleaf\n")
-    publish(machine, "goldleaf", "1.0")
-    machine.sh("apt-get update && apt-get install -y goldbar")
-    publish(machine, "goldbar", "2.0")
-    assert machine.play("os_patching").ok
-    assert machine.sh("dpkg-query -Wf '${db:Status-Status}' goldleaf") == "installed"
-    publish(machine, "goldbar", "3.0")
-    play = machine.play("os_patching", os_patching_autoremove=True)
-    assert [package["name"] for package in play.facts["os_patching_report"]["removed"]] == ["goldleaf"]
-
-
-@on_one_debian
-def test_mode_none_counts_and_leaves_everything(outdated: Machine) -> None:
+def test_mode_none_counts_and_leaves_everything(outdated: Outdated) -> None:
+    before = outdated.versions()
+    outdated.sh("cp /gold/debs/goldmint_3_all.deb /var/cache/apt/archives/; rm -r /etc/apt/sources.list")
     play = outdated.play("os_patching", os_patching_mode="none")
     assert (play.ok, play.changed) == (True, 0), play
     assert play.facts["os_patching_report"]["before"] == int(outdated.sh("dpkg-query -W | wc -l"))
-    assert outdated.sh("dpkg-query -Wf '${Version}' goldbar") == "1.0"
+    assert outdated.versions() == before
 
 
 @on_one_debian
-def test_a_package_that_cannot_be_had_fails_the_role(outdated: Machine) -> None:
-    outdated.sh("rm /archive/goldsmelter_1.5.deb")
-    play = outdated.play("os_patching", os_patching_retries=1, os_patching_retry_delay=0)
+def test_the_variables_reach_what_they_are_for(outdated: Outdated, gold: Gold) -> None:
+    outdated.sh(f"sed -i 's#{gold.url}#http://archive.invalid#' /etc/apt/sources.list")
+    play = outdated.play(
+        "os_patching",
+        os_patching_mode="snapshot",
+        os_patching_snapshot_date="2026-01-31",
+        os_patching_snapshot_url="http://archive.invalid/snapshot/{date}/{archive}",
+        os_patching_snapshot_downgrade=True,
+        os_patching_proxy=gold.url,
+        os_patching_hold=["goldbar"],
+        os_patching_exclude=["goldvault"],
+        os_patching_services="run",
+        os_patching_retry_delay=0,
+    )
+    report = play.facts["os_patching_report"]
+    assert [one["to"] for one in report["upgraded"]] == ["1.1"] and report["downgraded"] == []
+    assert report["held"] == ["goldbar"]
+
+
+@on_one_debian
+def test_a_refusal_of_the_archive_fails_the_role_with_the_reason(outdated: Outdated, gold: Gold) -> None:
+    play = outdated.play("os_patching", os_patching_mirror=f"{gold.url}/forged/debian")
     assert not play.ok
-    assert "goldsmelter" in play.message
+    assert "not signed by a key that this machine trusts" in play.message
+
+
+# What a machine of its own does by itself: its shutdown ends the first process, and every start has another boot id.
+REBOOTS = r"""
+cat >/sbin/shutdown <<'END'
+#!/bin/sh
+setsid sh -c 'sleep 0.2; kill 1' >/dev/null 2>&1 &
+END
+cat >/usr/local/bin/cat <<'END'
+#!/bin/sh
+case $1 in */boot_id) exec stat -c %Z /proc/1;; *) exec /bin/cat "$@";; esac
+END
+chmod +x /sbin/shutdown /usr/local/bin/cat
+touch /run/reboot-required
+"""
 
 
 @on_one_debian
-def test_a_mirror_that_comes_back_is_tried_again(outdated: Machine) -> None:
-    """A hook stands for the mirror: it refuses the first try and lets the second one pass."""
-    hook = "test -e /tmp/tried || { touch /tmp/tried; exit 1; }"
-    outdated.sh(f"echo 'DPkg::Pre-Invoke {{ \"{hook}\"; }};' >/etc/apt/apt.conf.d/99mirror")
-    play = outdated.play("os_patching", os_patching_retries=2, os_patching_retry_delay=0)
-    assert play.ok and outdated.sh("ls /tmp/tried"), play
-    assert play.facts["os_patching_report"]["upgraded"][0]["to"] == "2.0"
+def test_a_machine_that_must_be_is_started_anew_and_old_kernels_go_then(
+    machines: Machines, outdated_image: str, gold: Gold
+) -> None:
+    from tests.roles.outdated import start
+
+    always = {"restart_policy": {"Name": "always"}, "tmpfs": {"/run": ""}}
+    machine = start(machines, outdated_image, gold, **always)
+    older, _newer, running = machine.kernels
+    debs = " ".join(f"/gold/debs/linux-image-{release}_1_all.deb" for release in (older, running))
+    machine.sh(f"{REBOOTS}apt-mark hold goldbar goldcoin goldvault; dpkg -i {debs}")
+    options = {
+        "os_patching_reboot_timeout": 60,
+        "os_patching_reboot": True,
+        "os_patching_kernels": 1,
+        "__os_patching_live": True,
+    }
+    play = machine.play("os_patching", **options)
+    assert play.ok, play
+    report = play.facts["os_patching_report"]
+    assert report["reboot"] == {"needed": False, "reasons": [], "done": True}
+    assert [one["name"] for one in report["removed"]] == [f"linux-image-{older}"]
+    again = machine.play("os_patching", **options)
+    assert (again.ok, again.changed, again.facts["os_patching_report"]["reboot"]["done"]) == (True, 0, False), again

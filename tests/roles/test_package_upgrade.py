@@ -241,7 +241,7 @@ def test_an_interrupted_upgrade_is_finished_first(outdated: Outdated) -> None:
     stuck = outdated.upgrade(exclude=["gold*"])
     assert "goldtrap" in stuck["msg"] and "dpkg --configure -a" in stuck["msg"]
     outdated.sh("rm /etc/trap")
-    done = outdated.upgrade(mode="none")
+    done = outdated.upgrade(exclude=["goldbar", "goldcoin", "goldvault"])
     assert (done["changed"], done["repaired"]) == (True, ["goldtrap"])
 
 

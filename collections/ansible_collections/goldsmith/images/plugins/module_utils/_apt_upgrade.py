@@ -92,9 +92,8 @@ class Apt:
         request, outcome = self._request, self.outcome
         outcome.before = outcome.after = _installed()
         cached = _cached()
-        if not request.check:
-            self._repair()
         if request.mode != "none":
+            self._repair()
             self._prepare()
             self._prefer()
             self._upgrade()
@@ -109,7 +108,7 @@ class Apt:
     def _repair(self) -> None:
         """Set up what an interrupted run left behind; what cannot be, is APT's to mend, which knows what is missing."""
         broken = unfinished(_selections())
-        if broken:
+        if broken and not self._request.check:
             self._note_files(self._session.commands.run(["dpkg", *_KEEP_FILES, "--configure", "--pending"]))
             left = unfinished(_selections())
             self.outcome.repaired = [name for name in broken if name not in left]

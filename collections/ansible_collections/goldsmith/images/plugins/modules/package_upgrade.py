@@ -16,7 +16,7 @@ description:
   - Asks nothing. A configuration file that was changed on the machine is kept.
   - All that is set up for the time of the upgrade (holds, other sources, a C(policy-rc.d)) is taken away again when it
     ends, however it ends. After a run that was killed, the next one does it.
-  - An interrupted upgrade is finished before anything else is done.
+  - An interrupted upgrade is finished first, unless O(mode) is V(none).
   - Needs Python and the distribution's own package tools, and no bindings to them.
 options:
   manager:
