@@ -42,6 +42,7 @@ class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core has no type
 
 
 def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(prefix=".", dir=str(path.parent))
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:

@@ -13,7 +13,7 @@ author:
   - Goldsmith contributors (@goldsmith)
 description:
   - Writes a mapping as JSON into a file of the controller, whole or not at all, whatever host the task is for.
-  - The lifecycle playbooks tell by it how a build ended, and how its machine can be entered.
+  - The playbooks tell by it how a build ended and how its machine can be entered, and what became of live servers.
 attributes:
   check_mode:
     support: full
@@ -26,7 +26,7 @@ attributes:
     description: A file that holds the same is left alone.
 options:
   path:
-    description: The file. Its directory exists.
+    description: The file. Its directory is made where it is missing.
     type: path
     required: true
   record:
