@@ -91,10 +91,16 @@ def plan(
     try:
         chosen = select(controls, here, wanted)
         state = Gatherer(configs or {}, overrides or {}, here).gather(chosen)
-        handed = options(state, configs or {}, here.packages)
+        handed = options(state, configs or {}, here)
     except Fault as fault:
         raise AnsibleFilterError(str(fault)) from fault
-    return {**handed, "statuses": {name: list(told) for name, told in chosen.statuses.items()}}
+    people = here.access.people
+    return {
+        **handed,
+        "statuses": {name: list(told) for name, told in chosen.statuses.items()},
+        "keep_access": [here.access.connected] if here.access.connected else [],
+        "others_become_root": any(person.becomes_root for person in people if not person.root),
+    }
 
 
 class FilterModule:

@@ -61,10 +61,10 @@ class Machine:
             here = not self.lacks(wanted, installed)
             return _LACKS.get(wanted, f"there is {_word(wanted)}") if here else ""
         if "=" in need:
-            choice, _, value = need.partition("=")
+            choice, _rest, value = need.partition("=")
             chosen = self.choices[choice]
             return "" if chosen == value else f"{value} is not used here for {choice}: {chosen} is"
-        kind, _, name = need.partition(":")
+        kind, _rest, name = need.partition(":")
         places = {
             "given": (self.given, f"{name} is not given"),
             "mount": (self.mounts, f"{name} is no file system of its own"),

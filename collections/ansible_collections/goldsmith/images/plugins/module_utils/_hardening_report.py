@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any, Iterable, Mapping
 
 from ansible_collections.goldsmith.images.plugins.module_utils._hardening import Control
@@ -38,7 +39,8 @@ def report(
         plan: What was handed to them.
     """
     found: dict[str, list[tuple[str, str]]] = {}
-    for name, status, message in [*_items(results), *_files(results, plan), *_packages(results, plan)]:
+    told = (_items(results), _files(results, plan), _packages(results, plan), _single(results, plan))
+    for name, status, message in chain.from_iterable(told):
         found.setdefault(name, []).append((status, message))
     rows = []
     for control in controls:
@@ -94,6 +96,13 @@ def _files(results: Mapping[str, Any], plan: Mapping[str, Any]) -> Iterable[tupl
         there = [path for path in removed if _matches(path, pattern)]
         for name in names:
             yield name, CHANGED if there else COMPLIANT, ", ".join(there)
+
+
+def _single(results: Mapping[str, Any], plan: Mapping[str, Any]) -> Iterable[tuple[str, str, str]]:
+    """Read the results of tasks that see to one control each."""
+    for kind, wanted in plan.get("single", {}).items():
+        changed = results.get(kind, {}).get("changed")
+        yield wanted["control"], CHANGED if changed else COMPLIANT, ""
 
 
 def _matches(path: str, pattern: str) -> bool:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Mapping
+from typing import Any, Mapping
 
 from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 from ansible_collections.goldsmith.images.plugins.module_utils._hardening import (
@@ -20,7 +20,7 @@ from ansible_collections.goldsmith.images.plugins.module_utils._hardening_texts 
 ABSENT = "absent"
 
 # Demands that are lists, whose items go to a module as they are.
-_LISTS = ("modes", "mounts", "pam")
+_LISTS = ("modes", "mounts", "pam_arguments", "pam_profiles", "pam_rules")
 
 
 class State:
@@ -40,7 +40,7 @@ class State:
         present: Packages to install, with the controls that want them.
         absent: Packages to remove, with the controls that want them.
         groups: Groups there have to be, with the controls that want them.
-        privileged: The control that has all SUID programs audited, if it takes part.
+        single: What a task of its own sees to, such as ``audit_privileged``: its value and the control.
     """
 
     def __init__(self) -> None:
@@ -53,12 +53,12 @@ class State:
         self.modules: list[dict[str, Any]] = []
         self.settings: dict[str, list[dict[str, Any]]] = {}
         self.units: list[dict[str, Any]] = []
-        self.policy: dict[str, dict[str, Any]] = {}
+        self.policy: list[dict[str, Any]] = []
         self.review: dict[str, dict[str, Any]] = {}
         self.present: dict[str, list[str]] = {}
         self.absent: dict[str, list[str]] = {}
         self.groups: dict[str, list[str]] = {}
-        self.privileged = ""
+        self.single: dict[str, dict[str, Any]] = {}
 
     def file(self, name: str, entry: Mapping[str, Any]) -> None:
         """Have a file held for a control.
@@ -119,8 +119,7 @@ class Gatherer:
                 self._other(kind, demand, control)
 
     def _extend(self, kind: str, demand: Any, name: str) -> None:
-        items = demand if isinstance(demand, list) else [demand]
-        self.state.lists[kind] += [{**item, "control": name} for item in items]
+        self.state.lists[kind] += [{**item, "control": name} for item in demand]
 
     def _other(self, kind: str, demand: Any, control: Control) -> None:
         name = control["id"]
@@ -132,16 +131,16 @@ class Gatherer:
                 self.state.remove.setdefault(pattern, []).append(name)
         elif kind == "units":
             self.state.units += [{"name": unit, "state": wanted, "control": name} for unit, wanted in demand.items()]
-        elif kind in ("accounts", "review"):
-            kept = self.state.policy if kind == "accounts" else self.state.review
-            for key, value in demand.items():
-                kept[key] = {**(value if isinstance(value, dict) else {"value": value}), "control": name}
+        elif kind == "accounts":
+            self.state.policy += [{"check": check, **how, "control": name} for check, how in demand.items()]
+        elif kind == "review":
+            self.state.review.update({what: {**how, "control": name} for what, how in demand.items()})
         elif kind in ("packages_present", "packages_absent", "groups"):
             told = {"packages_present": self.state.present, "packages_absent": self.state.absent}
             for item in demand:
                 told.get(kind, self.state.groups).setdefault(item, []).append(name)
-        elif kind == "audit_privileged":
-            self.state.privileged = name
+        elif kind in ("audit_privileged", "root_max_days"):
+            self.state.single[kind] = {"value": demand, "control": name}
         else:
             for entry in texts(kind, demand, name):
                 self.state.file(name, entry)
@@ -200,6 +199,7 @@ _DEMANDS = {
     "packages_present",
     "remove",
     "review",
+    "root_max_days",
     "sysctl",
     "units",
 }
@@ -216,15 +216,15 @@ def _text(value: Any) -> str:
     return "" if value is True else str(value)
 
 
-def options(state: State, configs: Mapping[str, Mapping[str, Any]], installed: Iterable[str]) -> dict[str, Any]:
+def options(state: State, configs: Mapping[str, Mapping[str, Any]], machine: Machine) -> dict[str, Any]:
     """Return what the role's tasks hand to the modules.
 
     Args:
         state: What the controls demand.
         configs: What the settings of each kind are in.
-        installed: Packages that are installed now.
+        machine: What there is now; packages and files that are not there need not be removed.
     """
-    there = set(installed)
+    there = machine.packages
     files = []
     for kind, settings in state.settings.items():
         config = {key: value for key, value in configs[kind].items() if key not in ("needs", "section")}
@@ -233,7 +233,7 @@ def options(state: State, configs: Mapping[str, Mapping[str, Any]], installed: I
     return {
         "files": list(state.files.values()),
         "owners": state.owners,
-        "remove": state.remove,
+        "remove": {path: names for path, names in state.remove.items() if "*" in path or path in machine.paths},
         "settings": files,
         "sysctl": state.sysctl,
         "modules": state.modules,
@@ -241,7 +241,7 @@ def options(state: State, configs: Mapping[str, Mapping[str, Any]], installed: I
         "policy": state.policy,
         "review": state.review,
         "groups": state.groups,
-        "privileged": state.privileged,
+        "single": state.single,
         "install": {name: controls for name, controls in state.present.items() if name not in there},
         "uninstall": {name: controls for name, controls in state.absent.items() if name in there},
         **state.lists,

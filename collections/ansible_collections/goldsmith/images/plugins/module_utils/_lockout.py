@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Callable, Mapping
 
 PASSWORD = "password"  # noqa: S105  a way to become root, not a secret
@@ -22,6 +22,7 @@ class Person:
         keys: Whether a key opens it by SSH.
         password: Whether it has a password that works.
         sudo: ``nopasswd`` or ``password`` when it may become root by sudo, and how; empty when it may not.
+        exempt: Whether sudo asks for no password because an option says so, and not only a tag of a rule.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Person:
     keys: bool = False
     password: bool = False
     sudo: str = ""
+    exempt: bool = False
 
     @property
     def becomes_root(self) -> bool:
@@ -114,6 +116,12 @@ def _sudo_password(access: Access) -> str:
     return ""
 
 
+def _sudo_authenticate(access: Access) -> str:
+    """The option that switches sudo's question off goes: whoever it is for needs a password."""
+    exempt = tuple(person for person in access.people if person.exempt)
+    return _sudo_password(replace(access, people=exempt, created=False)) if exempt else ""
+
+
 def _su(access: Access) -> str:
     """The command su goes: whoever became root by it needs sudo."""
     root = any(person.root and person.password for person in access.people)
@@ -130,6 +138,7 @@ _GUARDS: Mapping[str, Callable[[Access], str]] = {
     "passwords": _passwords,
     "root_login": _root_login,
     "su": _su,
+    "sudo_authenticate": _sudo_authenticate,
     "sudo_password": _sudo_password,
 }
 
@@ -138,7 +147,8 @@ def danger(guard: str, access: Access) -> str:
     """Say who would be locked out by a control.
 
     Args:
-        guard: What the control takes away: ``root_login``, ``passwords``, ``sudo_password``, ``su``, or nothing.
+        guard: What the control takes away: ``root_login``, ``passwords``, ``sudo_password``, ``sudo_authenticate``,
+            ``su``, or nothing.
         access: The ways into the machine.
 
     Returns:

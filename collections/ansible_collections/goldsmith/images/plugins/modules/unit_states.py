@@ -134,7 +134,7 @@ def main() -> None:
     outcomes = [systemd.hold(u["name"], u["state"], u["control"], check=module.check_mode) for u in wanted]
     changed = [(u, outcome) for u, outcome in zip(wanted, outcomes) if outcome.status == CHANGED]
     before = "".join(f"{u['name']}: {outcome.message[4:]}\n" for u, outcome in changed)
-    after = "".join(f"{u['name']}: {u['state']}\n" for u, _ in changed)
+    after = "".join(f"{u['name']}: {u['state']}\n" for u, _rest in changed)
     conclude(
         module,
         outcomes,

@@ -116,7 +116,7 @@ def test_a_control_that_would_lock_everybody_out_fails_and_is_not_applied() -> N
 
 def gathered(found: Selection, here: Machine = KERNEL, **overrides: Any) -> dict[str, Any]:
     state = Gatherer(CONFIGS, {"sysctl": {}, "sshd": {}, **overrides}, here).gather(found)
-    return options(state, CONFIGS, here.packages)
+    return options(state, CONFIGS, here)
 
 
 def test_a_users_values_come_in_the_place_of_the_tables() -> None:

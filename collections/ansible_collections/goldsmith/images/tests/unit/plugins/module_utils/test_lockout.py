@@ -14,7 +14,7 @@ ADMIN_HALF = Person("cid", keys=True, sudo="password")  # sudo asks for a passwo
 USER = Person("dan", keys=True, password=True)
 
 
-@pytest.mark.parametrize("guard", ["", "root_login", "passwords", "sudo_password", "su"])
+@pytest.mark.parametrize("guard", ["", "root_login", "passwords", "sudo_password", "sudo_authenticate", "su"])
 def test_an_image_that_nobody_enters_loses_nothing(guard: str) -> None:
     assert danger(guard, Access((Person("root", root=True),))) == ""
 
@@ -68,3 +68,9 @@ def test_su_stays_while_it_is_the_only_way_to_become_root() -> None:
     assert danger("su", Access((ROOT_PASSWORD, USER, ADMIN))) == ""
     both = Person("root", root=True, password=True, keys=True)
     assert danger("su", Access((both, USER))) == ""
+
+
+def test_an_option_that_lets_sudo_ask_for_no_password_goes_unless_somebody_has_none() -> None:
+    assert danger("sudo_authenticate", Access((ADMIN,))) == ""
+    assert "ann" in danger("sudo_authenticate", Access((Person("ann", keys=True, sudo="nopasswd", exempt=True),)))
+    assert danger("sudo_authenticate", Access((Person("ann", password=True, sudo="nopasswd", exempt=True),))) == ""
