@@ -86,7 +86,7 @@ class Pending:
     def outcome(self, control: str | None, item: str) -> Outcome:
         """Return it as an outcome."""
         failures = self._plan.failures
-        failed = [f"{path}: {failures[path]}" for path, _ in self._changes if path in failures]
+        failed = [f"{path}: {failures[path]}" for path, _rest in self._changes if path in failures]
         changed = [what for path, what in self._changes if path not in failures]
         return Verdict(changed, self.failed + failed).outcome(control, item)
 
@@ -130,7 +130,7 @@ def _make(scene: Homes, options: Mapping[str, Any], user: User, most: int, verdi
     if path is None or not fixes(options) or not free or above is None or not above.is_dir:
         verdict.failed.append(f"{user.name}'s home {user.home or '(none)'} is no directory")
         return
-    if path not in (one for one, _, _ in scene.made):
+    if path not in (one for one, _rest, _rest in scene.made):
         scene.made.append((path, user, 0o700 & most))
     verdict.change(path, f"{path} was missing")
 

@@ -131,7 +131,7 @@ class Plan:
         """What Ansible shows of the changes."""
         changes = list(self.changes())
         return {
-            "before": "".join(f"{place.path} {self.shown(State.of(place))}\n" for place, _ in changes),
+            "before": "".join(f"{place.path} {self.shown(State.of(place))}\n" for place, _rest in changes),
             "after": "".join(f"{place.path} {self.shown(state)}\n" for place, state in changes),
         }
 

@@ -106,7 +106,7 @@ class Profiles:
     def called(self) -> set[tuple[str, str, str]]:
         """Return what the stacks are there for, line by line."""
         texts = (self._drafts.read(stack) or "" for stack in STACKS)
-        return {line.role for text in texts for _, line in Stack(text).calls()}
+        return {line.role for text in texts for _rest, line in Stack(text).calls()}
 
     def needed(self, profile: Profile) -> str:
         """Say what is missing for a profile to be as it is wanted; empty when it is.
@@ -155,7 +155,7 @@ class Profiles:
             for profile in profiles:
                 if profile.text and profile.enabled:
                     (copy / _CONFIGS.lstrip("/") / profile.name).write_text(profile.text, "utf-8")
-            update(profiles, lambda command, _: run([*command, "--root", name], _TRIAL))
+            update(profiles, lambda command, _rest: run([*command, "--root", name], _TRIAL))
             after = Drafts(copy)
             self._check(Profiles(after, copy), profiles)
             texts = {stack: after.read(stack) for stack in STACKS}

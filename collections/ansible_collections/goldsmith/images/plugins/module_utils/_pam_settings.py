@@ -57,7 +57,7 @@ class Pam:
         self.profiles: list[Profile] = []
         self.features: list[str] = []
         self.outcomes: list[Outcome] = []
-        names = [profile.name for _, profile in self._entries]
+        names = [profile.name for _rest, profile in self._entries]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise Fault(f"{', '.join(twice)}: each profile may stand there once only.")

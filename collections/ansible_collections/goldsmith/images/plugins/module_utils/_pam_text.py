@@ -49,7 +49,7 @@ class Line:
         found = _LINE.fullmatch(text.strip().replace("\\\n", " "))
         if found is None:
             return None
-        arguments, comment, _ = (found["arguments"] or "").partition("#")
+        arguments, comment, _rest = (found["arguments"] or "").partition("#")
         told = tuple(_ARGUMENT.findall(arguments if comment else found["arguments"] or ""))
         return cls(found["type"], found["control"], found["module"], told)
 
@@ -107,7 +107,7 @@ class Stack:
     @property
     def takes_nothing(self) -> bool:
         """Whether the first module for new passwords takes one that none before it asked for: all are refused then."""
-        first = next((line for _, line in self.calls() if line.kind == "password"), None)
+        first = next((line for _rest, line in self.calls() if line.kind == "password"), None)
         return first is not None and "use_authtok" in first.arguments
 
     def put(self, index: int, line: Line) -> None:
@@ -132,7 +132,7 @@ class Stack:
             others: Lines that are wanted as well, and not replaced.
         """
         calls = [(index, line) for index, line in self.calls() if (line.kind, line.name) == (wanted.kind, wanted.name)]
-        if any(line.does(wanted) for _, line in calls):
+        if any(line.does(wanted) for _rest, line in calls):
             return False
         same = [(index, line) for index, line in calls if not any(line.does(other) for other in others)]
         if len(same) == 1:

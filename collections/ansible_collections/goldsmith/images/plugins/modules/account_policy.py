@@ -46,7 +46,7 @@ options:
             jobs use C(su - postgres).
           - V(locked_without_shell) - accounts with a shell that lets nobody in, or that C(/etc/shells) does not list,
             are locked. O(policy[].allow) names users whose passwords are used otherwise, as by a mail server.
-          - V(hashes) - passwords are kept as one of the kinds that O(policy[].allow) names: V(yescrypt),
+          - V(hashes) - passwords are kept as one of the kinds that O(policy[].allow) names, of V(yescrypt),
             V(gost-yescrypt), V(scrypt), V(sha512), V(sha256), V(bcrypt), V(md5), V(des). By default as the first two
             and V(sha512).
           - V(last_change) - no password was last changed in the future. One that was counts as changed today.

@@ -45,4 +45,4 @@ def test_versions_that_are_written_otherwise_may_be_the_same(one, other):
 @pytest.mark.skipif(shutil.which("dpkg") is None, reason="dpkg is the judge")
 def test_dpkg_agrees():
     script = "".join(f"dpkg --compare-versions {a} lt {b} || echo {a} {b};" for a, b in itertools.pairwise(IN_ORDER))
-    assert subprocess.run(["sh", "-c", script], capture_output=True, text=True).stdout == ""
+    assert subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False).stdout == ""

@@ -54,7 +54,7 @@ def hold(root: Path, *wanted: dict[str, Any], check: bool = False) -> tuple[list
     places, plan = Places(root, trusted=ME), Plan(OWNERS)
     items = [Item(entry, OWNERS) for entry in wanted]
     wrong = [one.plan(places, plan) for one in items]
-    paths = [place.path for place, _ in plan.changes()] if check else plan.apply(places)
+    paths = [place.path for place, _rest in plan.changes()] if check else plan.apply(places)
     return [one.outcome(plan, found) for one, found in zip(items, wrong, strict=True)], paths
 
 
@@ -111,9 +111,9 @@ def test_a_directory_is_held_with_what_is_below_by_kind_and_without_what_is_excl
 def test_a_file_may_belong_to_any_of_the_names_and_otherwise_gets_the_first_that_exists(tmp_path: Path) -> None:
     put(tmp_path, "etc/shadow", 0o640)
     assert statuses(hold(tmp_path, item("/etc/shadow", group=["shadow", "mine"]), check=True)[0]) == ["compliant"]
-    (outcome,), _ = hold(tmp_path, item("/etc/shadow", group=["nobody-knows", "shadow"]), check=True)
+    (outcome,), _rest = hold(tmp_path, item("/etc/shadow", group=["nobody-knows", "shadow"]), check=True)
     assert outcome.status == "changed"
-    (outcome,), _ = hold(tmp_path, item("/etc/shadow", owner=["nobody-knows"], mode="0600"))
+    (outcome,), _rest = hold(tmp_path, item("/etc/shadow", owner=["nobody-knows"], mode="0600"))
     assert (outcome.status, outcome.message) == ("failed", "there is no user nobody-knows")
     assert mode(tmp_path / "etc/shadow") == "640"
 
@@ -127,7 +127,7 @@ def test_the_owner_changes_and_the_suid_bit_stays(tmp_path: Path) -> None:
 
 def test_what_several_items_want_of_a_file_holds_together(tmp_path: Path) -> None:
     path = put(tmp_path, "etc/x", 0o777)
-    outcomes, _ = hold(tmp_path, item("/etc/*", at_most="0755"), item("/etc/x", at_most="0770"))
+    outcomes, _rest = hold(tmp_path, item("/etc/*", at_most="0755"), item("/etc/x", at_most="0770"))
     assert (statuses(outcomes), mode(path)) == (["changed", "changed"], "750")
 
 

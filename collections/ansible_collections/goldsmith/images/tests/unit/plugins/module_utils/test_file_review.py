@@ -66,7 +66,7 @@ def mode(path: Path) -> str:
 
 
 def test_a_report_names_what_is_not_allowed_and_changes_nothing(tree: Path) -> None:
-    outcomes, found, _ = review(tree, suid={"allow": ["/usr/bin/s*"]}, world_writable={})
+    outcomes, found, _rest = review(tree, suid={"allow": ["/usr/bin/s*"]}, world_writable={})
     assert found == {
         "suid": ["/home/app/su", "/usr/bin/wall"],
         "world_writable": ["/etc/hosts", "/srv/open", "/srv/drop"],
@@ -79,9 +79,9 @@ def test_a_report_names_what_is_not_allowed_and_changes_nothing(tree: Path) -> N
 
 def test_bits_are_taken_away_once(tree: Path) -> None:
     asked = {"suid": {"allow": ["/usr/bin/su"], "action": "remove"}, "world_writable": {"action": "remove"}}
-    said, _, _ = review(tree, check=True, **asked)
+    said, _rest, _rest = review(tree, check=True, **asked)
     assert mode(tree / "home/app/su") == "4755"
-    done, _, _ = review(tree, **asked)
+    done, _rest, _rest = review(tree, **asked)
     assert said == done and [one.status for one in done] == ["changed", "changed"]
     names = ("usr/bin/su", "usr/bin/wall", "home/app/su", "srv/open", "srv/drop", "tmp")
     assert [mode(tree / name) for name in names] == ["4755", "755", "755", "664", "1777", "1777"]
@@ -91,7 +91,7 @@ def test_bits_are_taken_away_once(tree: Path) -> None:
 
 
 def test_directories_get_the_sticky_bit_and_files_are_told_of(tree: Path) -> None:
-    (outcome,), _, _ = review(tree, world_writable={"action": "sticky", "allow": ["/etc/hosts"]})
+    (outcome,), _rest, _rest = review(tree, world_writable={"action": "sticky", "allow": ["/etc/hosts"]})
     assert (outcome.status, outcome.message) == ("failed", "1 found: /srv/open me:me 0666")
     assert (mode(tree / "srv/drop"), mode(tree / "srv/open")) == ("1777", "666")
 
@@ -113,9 +113,9 @@ def test_what_an_item_puts_right_is_not_found(tree: Path) -> None:
 def test_what_nobody_owns_gets_what_it_lacks(tree: Path) -> None:
     os.chown(tree / "srv/fine", 4711, MINE)
     os.chown(tree / "srv/drop", ME, 4711)
-    (outcome,), found, _ = review(tree, unowned={})
+    (outcome,), found, _rest = review(tree, unowned={})
     assert (outcome.status, found["unowned"]) == ("failed", ["/srv/drop", "/srv/fine"])
-    (outcome,), _, plan = review(tree, unowned={"action": "chown"})
+    (outcome,), _rest, plan = review(tree, unowned={"action": "chown"})
     assert outcome.status == "changed"
     assert plan.difference["before"] == "/srv/drop me:4711 0777\n/srv/fine 4711:me 0644\n"
     assert review(tree, unowned={})[0][0].status == "compliant"
@@ -124,7 +124,7 @@ def test_what_nobody_owns_gets_what_it_lacks(tree: Path) -> None:
 def test_another_name_for_nobody_leaves_the_file_and_says_so(tree: Path) -> None:
     if ME == 0:
         os.chown(tree / "srv/fine", 4711, MINE)
-        (outcome,), _, _ = review(tree, unowned={"action": "chown", "owner": "nobody-knows"})
+        (outcome,), _rest, _rest = review(tree, unowned={"action": "chown", "owner": "nobody-knows"})
         assert outcome.status == "failed" and (tree / "srv/fine").stat().st_uid == 4711
 
 
@@ -146,7 +146,7 @@ def test_other_file_systems_are_walked_when_they_are_disks_of_this_machine(
     root = Mount("/", "/dev/sda1", "btrfs", (), "0:22 /@") if mount.type == "btrfs" else ROOT
     hosts = Mount("/etc/hosts", "/dev/sda1", "ext4", (), "8:1 /var/lib/docker/hosts")
     mounts = [root, hosts, mount]
-    _, found, _ = review(tree, mounts=mounts, one_file_system=one_file_system, suid={}, world_writable={})
+    _rest, found, _rest = review(tree, mounts=mounts, one_file_system=one_file_system, suid={}, world_writable={})
     assert ("/home/app/su" in found["suid"]) is walked
     # What a container's engine put there is a mount point, too.
     assert ("/etc/hosts" in found["world_writable"]) is (mount.type == "btrfs")

@@ -145,10 +145,10 @@ def seen(root: Path) -> dict[str, str]:
 
 def test_a_profile_takes_part_after_it_was_tried_and_stays_so(root: Path, program: PamAuthUpdate) -> None:
     before = seen(root)
-    said, _ = hold(root, program, check=True, profiles=[profile(**FAILLOCK)])
+    said, _rest = hold(root, program, check=True, profiles=[profile(**FAILLOCK)])
     assert seen(root) == before and len(program.calls) == 1
 
-    done, _ = hold(root, program, profiles=[profile(**FAILLOCK)])
+    done, _rest = hold(root, program, profiles=[profile(**FAILLOCK)])
     assert said == done == [Outcome(None, "own-faillock", "changed", "the profile did not take part")]
     assert program.calls[-1] == ["pam-auth-update", "--package", "--enable", "own-faillock"]
     assert (root / "usr/share/pam-configs/own-faillock").read_text() == (
@@ -163,7 +163,7 @@ def test_a_profile_takes_part_after_it_was_tried_and_stays_so(root: Path, progra
 
 def test_a_profile_that_is_not_wanted_is_disabled(root: Path, program: PamAuthUpdate) -> None:
     hold(root, program, profiles=[profile(**FAILLOCK)])
-    (done,), _ = hold(root, program, profiles=[profile(name="own-faillock", state="disabled")])
+    (done,), _rest = hold(root, program, profiles=[profile(name="own-faillock", state="disabled")])
     assert (done.status, done.message) == ("changed", "the profile took part")
     assert hold(root, program, profiles=[profile(name="own-faillock", state="disabled")])[0][0].status == "compliant"
 
@@ -171,7 +171,7 @@ def test_a_profile_that_is_not_wanted_is_disabled(root: Path, program: PamAuthUp
 def test_a_profile_is_not_added_to_lines_that_do_the_same(root: Path, program: PamAuthUpdate) -> None:
     stack = root / "etc/pam.d/common-auth"
     stack.write_text("auth required pam_faillock.so preauth silent\n" + stack.read_text())
-    (done,), _ = hold(root, program, profiles=[profile(**FAILLOCK)])
+    (done,), _rest = hold(root, program, profiles=[profile(**FAILLOCK)])
     assert done.status == "compliant" and not program.calls
     other = profile(**{**FAILLOCK, "name": "own-authfail", "auth": ["[default=die] pam_faillock.so authfail"]})
     assert hold(root, program, profiles=[other])[0][0].status == "changed"
@@ -179,7 +179,7 @@ def test_a_profile_is_not_added_to_lines_that_do_the_same(root: Path, program: P
 
 def test_a_profile_with_other_lines_than_before_is_made_anew(root: Path, program: PamAuthUpdate) -> None:
     hold(root, program, profiles=[profile(**FAILLOCK)])
-    (done,), _ = hold(root, program, profiles=[profile(**{**FAILLOCK, "priority": 1})])
+    (done,), _rest = hold(root, program, profiles=[profile(**{**FAILLOCK, "priority": 1})])
     assert (done.status, done.message) == ("changed", "the profile had other lines")
 
 
@@ -197,16 +197,16 @@ def test_a_module_or_package_that_is_missing_is_told_and_may_be_expected_in_chec
     pwquality = profile(name="pwquality")
     strict = profile(name="own", password=["requisite pam_pwquality.so"])
     retry = arguments("pam_pwquality.so", set={"retry": 3})
-    outcomes, _ = hold(root, program, profiles=[pwquality, strict], arguments=[retry])
+    outcomes, _rest = hold(root, program, profiles=[pwquality, strict], arguments=[retry])
     assert [(one.status, one.message) for one in outcomes] == [
         ("failed", "there is no profile pwquality; install the package that brings it"),
         ("failed", "pam_pwquality.so is not installed"),
         ("failed", "pam_pwquality.so is called nowhere"),
     ]
     wanted: dict[str, Any] = {"profiles": [pwquality, strict], "arguments": [retry]}
-    expected, _ = hold(root, program, check=True, expected=("pam_pwquality.so",), **wanted)
+    expected, _rest = hold(root, program, check=True, expected=("pam_pwquality.so",), **wanted)
     assert [one.status for one in expected] == ["compliant", "changed", "changed"]
-    (expected,), _ = hold(root, program, check=True, expected=("pam_pwquality.so",), arguments=[retry])
+    (expected,), _rest = hold(root, program, check=True, expected=("pam_pwquality.so",), arguments=[retry])
     assert (expected.status, expected.message) == ("compliant", "comes with a package that is not installed yet")
     assert hold(root, program, expected=("pam_pwquality.so",), **wanted)[0] == outcomes
 
@@ -215,12 +215,12 @@ def test_no_change_of_passwords_becomes_impossible(root: Path, program: PamAuthU
     before = seen(root)
     history = profile(name="own", password=["requisite pam_pwhistory.so use_authtok"])
     token = arguments(types=["password"], services=["common-password"], set={"use_authtok": True})
-    outcomes, _ = hold(root, program, profiles=[history], arguments=[token])
+    outcomes, _rest = hold(root, program, profiles=[history], arguments=[token])
     assert [one.status for one in outcomes] == ["failed", "failed"]
     assert all("no password could be changed any more" in one.message for one in outcomes)
     assert seen(root) == before
     asks = profile(name="own", password=["requisite pam_pwhistory.so"])
-    outcomes, _ = hold(root, program, profiles=[asks], arguments=[token])
+    outcomes, _rest = hold(root, program, profiles=[asks], arguments=[token])
     assert [one.status for one in outcomes] == ["changed", "changed"]
     assert (root / "etc/pam.d/common-password").read_text() == (
         "password\trequisite pam_pwhistory.so\n"
@@ -236,7 +236,7 @@ def test_arguments_change_wherever_a_module_is_called_and_once(root: Path, progr
         arguments(types=["password"], set={"rounds": 65536, "obscure": False}, control="hash"),
         arguments("pam_other.so", remove=["debug"]),
     ]
-    outcomes, _ = hold(root, program, arguments=wanted)
+    outcomes, _rest = hold(root, program, arguments=wanted)
     assert [(one.control, one.item, one.status, one.message) for one in outcomes] == [
         ("nullok", "pam_unix.so nullok", "changed", "common-auth had nullok, vsftpd had nullok"),
         ("hash", "pam_unix.so rounds obscure", "changed", "common-password had obscure yescrypt"),
@@ -272,7 +272,7 @@ def test_what_cannot_be_meant_is_refused(root: Path, program: PamAuthUpdate, wan
 
 def test_a_service_has_its_line_and_loses_it(root: Path, program: PamAuthUpdate) -> None:
     wanted = [rule(control="su"), rule(service="none"), rule(module="pam_missing.so")]
-    outcomes, _ = hold(root, program, rules=wanted)
+    outcomes, _rest = hold(root, program, rules=wanted)
     assert [(one.control, one.item, one.status, one.message) for one in outcomes] == [
         ("su", "su: auth pam_wheel.so", "changed", "the line was missing"),
         (None, "none: auth pam_wheel.so", "not_applicable", "there is no /etc/pam.d/none"),
@@ -319,7 +319,7 @@ def test_authselect_has_its_features_and_its_files(root: Path, program: PamAuthU
 
 def test_a_machine_without_either_says_so(root: Path, program: PamAuthUpdate) -> None:
     (root / "usr/share/pam-configs/unix").unlink()
-    (done,), _ = hold(root, program, profiles=[profile(**FAILLOCK)])
+    (done,), _rest = hold(root, program, profiles=[profile(**FAILLOCK)])
     assert done.message == "neither pam-auth-update nor authselect makes the stacks here"
 
 
@@ -327,7 +327,7 @@ def test_a_failure_of_pam_auth_update_is_told(root: Path) -> None:
     def broken(_command: list[str], _environment: dict[str, str]) -> tuple[int, str, str]:
         return 2, "", "no perl\n"
 
-    (done,), _ = hold(root, broken, profiles=[profile(**FAILLOCK)])  # type: ignore[arg-type]
+    (done,), _rest = hold(root, broken, profiles=[profile(**FAILLOCK)])  # type: ignore[arg-type]
     assert (done.status, done.message) == (
         "failed",
         "pam-auth-update --package --enable own-faillock ended with 2: no perl",

@@ -73,12 +73,12 @@ WANTED = st.builds(
 def test_a_line_that_is_wanted_is_there_once_and_goes_again(text: str, wanted: Line, after: str | None) -> None:
     stack = Stack(text)
     moved = stack.hold(wanted, after)
-    assert [line for _, line in Stack(stack.text).calls() if line.does(wanted)]
+    assert [line for _rest, line in Stack(stack.text).calls() if line.does(wanted)]
     assert not Stack(stack.text).hold(wanted, after)
     assert moved is (stack.text != text)
     stack = Stack(stack.text)
     assert stack.drop(wanted) and not Stack(stack.text).drop(wanted)
-    assert not [line for _, line in Stack(stack.text).calls() if line.does(wanted)]
+    assert not [line for _rest, line in Stack(stack.text).calls() if line.does(wanted)]
 
 
 def test_a_comment_that_holds_the_line_becomes_it() -> None:
