@@ -86,6 +86,16 @@ class Places:
         found = [self.look(path) for path in paths]
         return [place for place in found if place is not None]
 
+    def exists(self, pattern: str) -> bool:
+        """Tell whether anything matches a pattern, be it a link to nowhere.
+
+        Raises:
+            Fault: The pattern is no absolute path.
+        """
+        if self.find(pattern):
+            return True
+        return not any(_is_wild(part) for part in split(pattern)) and os.path.lexists(self._at(pattern))
+
     def below(self, place: Place) -> Iterator[Place]:
         """Return everything below a directory of the same file system, links left out; sorted, parents first."""
         try:
