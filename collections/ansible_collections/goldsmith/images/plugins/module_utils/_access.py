@@ -128,7 +128,7 @@ def connected(root: Path = Path("/"), process: int | None = None) -> int | None:
         process: Number of the process to begin with; by default this one.
     """
     number = os.getpid() if process is None else process
-    for _ in range(_ANCESTORS):
+    for _rest in range(_ANCESTORS):
         try:
             text = (root / f"proc/{number}/status").read_text("utf-8", "replace")
         except OSError:

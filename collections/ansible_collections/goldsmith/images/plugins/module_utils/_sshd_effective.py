@@ -48,7 +48,7 @@ def settings(drafts: Drafts, run: Run, root: Path = Path("/")) -> dict[str, str]
     """
     if not (root / PROGRAM.lstrip("/")).exists():
         return {}
-    status, output, _ = run([PROGRAM, "-T"])
+    status, output, _rest = run([PROGRAM, "-T"])
     found = _told(output) if status == 0 else _read(drafts)
     if found.get("permitrootlogin") == "without-password":  # its name of old, which the server still tells
         found["permitrootlogin"] = "prohibit-password"
@@ -77,7 +77,7 @@ def _matches(patterns: str, names: list[str]) -> bool:
 def _told(output: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for line in output.splitlines():
-        keyword, _, value = line.strip().partition(" ")
+        keyword, _rest, value = line.strip().partition(" ")
         # Some stand there once for each of their values.
         found[keyword] = f"{found[keyword]} {value}" if keyword in found else value
     return {**dict.fromkeys(_GATHERED, ""), **found}

@@ -126,7 +126,7 @@ class SudoRights:
         if alias:
             kind = "Cmnd" if alias[1] == "Cmd" else alias[1]
             for entry in re.split(r"(?<!\\):(?=\s*[A-Z][A-Z0-9_]*\s*=)", alias[2]):
-                name, _, members = entry.partition("=")
+                name, _rest, members = entry.partition("=")
                 self._aliases[kind][name.strip()] = _listed(members)
         elif defaults:
             self._defaults.append(((defaults[1] or "").strip(), _listed(defaults[2])))
@@ -196,7 +196,7 @@ class SudoRights:
 
 
 def _matcher(name: str, uid: int, groups: list[tuple[str, int]]) -> Callable[[str], bool]:
-    mine = {"ALL", name, f"#{uid}", *(f"%{group}" for group, _ in groups), *(f"%#{gid}" for _, gid in groups)}
+    mine = {"ALL", name, f"#{uid}", *(f"%{group}" for group, _rest in groups), *(f"%#{gid}" for _rest, gid in groups)}
     return lambda member: member.strip('"').replace("\\", "") in mine
 
 

@@ -302,7 +302,7 @@ _PROFILE: dict[str, Any] = {
     "title": _TEXT,
     "priority": {"type": "int", "default": 0},
     "block": {"type": "str", "choices": ["primary", "additional"], "default": "primary"},
-    **dict.fromkeys(TYPES, {**_LIST, "no_log": False}),  # the type `password` holds lines of a stack, no secret
+    **{kind: {**_LIST, "no_log": False} for kind in TYPES},  # the type `password` holds lines of a stack, no secret
     "state": {"type": "str", "choices": ["enabled", "disabled"], "default": "enabled"},
     "feature": _TEXT,
     "control": CONTROL,
