@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+import re
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Iterator, Mapping
+from typing import Any, Iterable, Iterator, Mapping
 
 from ansible_collections.goldsmith.images.plugins.module_utils import _authselect, _outcome
 from ansible_collections.goldsmith.images.plugins.module_utils._drafts import Drafts
@@ -23,6 +24,7 @@ from ansible_collections.goldsmith.images.plugins.module_utils._pam_profiles imp
 from ansible_collections.goldsmith.images.plugins.module_utils._pam_text import TYPES, Line, Stack, changed
 
 _SERVICES = "/etc/pam.d"
+_COPY = re.compile(r"~$|\.pam-(?:old|new)$|\.dpkg-|\.rpm(?:save|new|orig)$")
 _MODULES = [f"{usr}lib{kind}/security" for usr in ("", "usr/") for kind in ("", "64", "/*")]
 
 
@@ -57,10 +59,10 @@ class Pam:
         self.profiles: list[Profile] = []
         self.features: list[str] = []
         self.outcomes: list[Outcome] = []
-        names = [profile.name for _rest, profile in self._entries]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise Fault(f"{', '.join(twice)}: each profile may stand there once only.")
+        first: dict[str, Profile] = {}
+        for _entry, profile in self._entries:
+            if first.setdefault(profile.name, profile) != profile:
+                raise Fault(f"the profile {profile.name} is wanted in two ways. Leave one of them, or make them alike.")
 
     def decide_profiles(self) -> None:
         """Decide which profiles and features must change, try it on a copy, and tell what became of each."""
@@ -106,7 +108,8 @@ class Pam:
             return self._told(entry, profile.name, failed=str(fault))
         if not needed:
             return self._told(entry, profile.name)
-        self.profiles.append(profile)
+        if profile not in self.profiles:
+            self.profiles.append(profile)
         return self._told(entry, profile.name, done=f"the profile {needed}")
 
     def _needed(self, profile: Profile) -> str:
@@ -140,7 +143,10 @@ class Pam:
         wanted.update(dict.fromkeys(entry["remove"]))
         item = f"{entry['module']} {' '.join(wanted)}"
         found, done, kept = 0, [], []
-        for path, stack, index, line in self._lines(entry):
+        services = self._services(entry)
+        if not services:
+            return self._told(entry, item, absent="there is no such service")
+        for path, stack, index, line in self._lines(services, entry):
             found += 1
             self._hold(path, index, entry, wanted)
             arguments = changed(line.arguments, wanted)
@@ -160,10 +166,13 @@ class Pam:
         if kept:
             return self._told(entry, item, failed=f"authselect would put it back: {listed(kept)}; name a feature of it")
         if not found and entry["set"]:
-            if entry["module"] in self._expected - self._installed:
-                return self._told(entry, item, message="comes with a package that is not installed yet")
-            return self._told(entry, item, failed=f"{entry['module']} is called nowhere")
+            return self._nowhere(entry, item)
         return self._told(entry, item, done=listed(done))
+
+    def _nowhere(self, entry: Mapping[str, Any], item: str) -> Outcome:
+        if entry["module"] in self._expected - self._installed:
+            return self._told(entry, item, message="comes with a package that is not installed yet")
+        return self._told(entry, item, failed=f"{entry['module']} is called nowhere")
 
     def _hold(self, path: str, index: int, entry: Mapping[str, Any], wanted: Mapping[str, str | None]) -> None:
         for name, value in wanted.items():
@@ -172,13 +181,17 @@ class Pam:
                     f"{path}: {name} of {entry['module']} is wanted in two ways ({entry['control']}). Leave one."
                 )
 
-    def _lines(self, entry: Mapping[str, Any]) -> Iterator[tuple[str, Stack, int, Line]]:
-        for path in self._drafts.files(_SERVICES, "*"):
-            name = path.rpartition("/")[2]
-            if name.endswith((".pam-old", ".pam-new", "~")) or ".dpkg-" in name or ".rpm" in name:
-                continue
-            if not any(fnmatchcase(name, pattern) for pattern in entry["services"]):
-                continue
+    def _services(self, entry: Mapping[str, Any]) -> list[str]:
+        """Return the paths of the services that are meant, without copies that packages left."""
+        paths = {path.rpartition("/")[2]: path for path in self._drafts.files(_SERVICES, "*")}
+        return [
+            path
+            for name, path in paths.items()
+            if not _COPY.search(name) and any(fnmatchcase(name, pattern) for pattern in entry["services"])
+        ]
+
+    def _lines(self, services: Iterable[str], entry: Mapping[str, Any]) -> Iterator[tuple[str, Stack, int, Line]]:
+        for path in services:
             stack = Stack(self._drafts.read(path) or "")
             for index, line in stack.calls():
                 meant = line.name == entry["module"] and line.kind in (entry["types"] or TYPES)
@@ -191,7 +204,7 @@ class Pam:
         item = f"{entry['service']}: {entry['type']} {entry['module']}"
         text = self._drafts.read(path)
         if text is None:
-            return Outcome(entry["control"], item, _outcome.NOT_APPLICABLE, f"there is no {path}")
+            return self._told(entry, item, absent=f"there is no {path}")
         if _authselect.is_generated(text):
             return self._told(entry, item, failed=f"authselect makes {path}; name a feature of it")
         stack = Stack(text)
@@ -206,11 +219,13 @@ class Pam:
             self._drafts.write(path, stack.text)
         return self._told(entry, item, done=done)
 
-    def _told(
-        self, entry: Mapping[str, Any], item: str, *, done: str = "", failed: str = "", message: str = ""
-    ) -> Outcome:
-        status = _outcome.FAILED if failed else _outcome.CHANGED if done else _outcome.COMPLIANT
-        return Outcome(entry["control"], item, status, failed or done or message)
+    def _told(self, entry: Mapping[str, Any], item: str, **told: str) -> Outcome:
+        """Return an outcome with the one text that is not empty: ``failed``, ``absent``, ``done`` or ``message``."""
+        kinds = {"failed": _outcome.FAILED, "absent": _outcome.NOT_APPLICABLE, "done": _outcome.CHANGED}
+        for kind, text in told.items():
+            if text:
+                return Outcome(entry["control"], item, kinds.get(kind, _outcome.COMPLIANT), text)
+        return Outcome(entry["control"], item, _outcome.COMPLIANT)
 
 
 def _line(entry: Mapping[str, Any]) -> Line:

@@ -177,7 +177,7 @@ def test_what_fails_is_told(machine: Path, monkeypatch: pytest.MonkeyPatch) -> N
     (machine / "home/ann").rmdir()
     put(machine, "home/bob/.rhosts", 0o600, 4712)
 
-    def refuse(*_: object, **__: object) -> None:
+    def refuse(*_rest: object, **__: object) -> None:
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(Path, "mkdir", refuse)

@@ -161,6 +161,12 @@ def test_a_profile_takes_part_after_it_was_tried_and_stays_so(root: Path, progra
     assert [one.status for one in again] == ["compliant"] and not program.calls and not pam.profiles
 
 
+def test_a_profile_that_two_controls_want_takes_part_once(root: Path, program: PamAuthUpdate) -> None:
+    outcomes, _rest = hold(root, program, profiles=[profile(**FAILLOCK, control=control) for control in "ab"])
+    assert [(one.control, one.status) for one in outcomes] == [("a", "changed"), ("b", "changed")]
+    assert program.calls[-1] == ["pam-auth-update", "--package", "--enable", "own-faillock"]
+
+
 def test_a_profile_that_is_not_wanted_is_disabled(root: Path, program: PamAuthUpdate) -> None:
     hold(root, program, profiles=[profile(**FAILLOCK)])
     (done,), _rest = hold(root, program, profiles=[profile(name="own-faillock", state="disabled")])
@@ -235,17 +241,19 @@ def test_arguments_change_wherever_a_module_is_called_and_once(root: Path, progr
         arguments(remove=["nullok"], control="nullok"),
         arguments(types=["password"], set={"rounds": 65536, "obscure": False}, control="hash"),
         arguments("pam_other.so", remove=["debug"]),
+        arguments(services=["login"], set={"debug": True}),
     ]
     outcomes, _rest = hold(root, program, arguments=wanted)
     assert [(one.control, one.item, one.status, one.message) for one in outcomes] == [
         ("nullok", "pam_unix.so nullok", "changed", "common-auth had nullok, vsftpd had nullok"),
         ("hash", "pam_unix.so rounds obscure", "changed", "common-password had obscure yescrypt"),
         (None, "pam_other.so debug", "compliant", ""),
+        (None, "pam_unix.so debug", "not_applicable", "there is no such service"),
     ]
     assert (root / "etc/pam.d/common-auth").read_text() == "auth\t[success=1 default=ignore]\tpam_unix.so\n"
     assert (root / "etc/pam.d/common-password").read_text().endswith("pam_unix.so yescrypt rounds=65536\n")
     assert "nullok" in (root / "etc/pam.d/su.dpkg-old").read_text()
-    assert [one.status for one in hold(root, program, arguments=wanted)[0]] == ["compliant"] * 3
+    assert [one.status for one in hold(root, program, arguments=wanted[:3])[0]] == ["compliant"] * 3
 
 
 @pytest.mark.parametrize(
@@ -256,7 +264,10 @@ def test_arguments_change_wherever_a_module_is_called_and_once(root: Path, progr
             "rounds of pam_unix.so is wanted",
         ),
         ({"arguments": [arguments(set={"a": 1}, remove=["a"])]}, "a is to be set and to go"),
-        ({"profiles": [profile(**FAILLOCK), profile(**FAILLOCK)]}, "own-faillock: each profile may stand there once"),
+        (
+            {"profiles": [profile(**FAILLOCK), profile(**{**FAILLOCK, "priority": 1})]},
+            "own-faillock is wanted in two ways",
+        ),
         ({"profiles": [profile(name="../x")]}, r"'\.\./x' is no name"),
         ({"profiles": [profile(name="x", auth=["required"])]}, "x: 'required' calls no module"),
         ({"rules": [rule(module="pam_wheel.so x")]}, "is no line of PAM"),

@@ -28,7 +28,7 @@ def silent(command: list[str]) -> tuple[int, str, str]:
 
 def test_the_server_itself_is_asked(root: Path) -> None:
     told = "permitrootlogin without-password\nallowusers ann\nallowusers ben\nport 22\nport 2222\n"
-    found = settings(Drafts(root), lambda _: (0, told, ""), root)
+    found = settings(Drafts(root), lambda _rest: (0, told, ""), root)
     assert (found["permitrootlogin"], found["allowusers"]) == ("prohibit-password", "ann ben")
     assert (found["port"], found["denyusers"]) == ("22 2222", "")
 
