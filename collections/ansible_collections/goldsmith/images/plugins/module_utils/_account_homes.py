@@ -130,7 +130,7 @@ def _make(scene: Homes, options: Mapping[str, Any], user: User, most: int, verdi
     if path is None or not fixes(options) or not free or above is None or not above.is_dir:
         verdict.failed.append(f"{user.name}'s home {user.home or '(none)'} is no directory")
         return
-    if path not in (one for one, _rest, _rest in scene.made):
+    if path not in (one for one, _user, _mode in scene.made):
         scene.made.append((path, user, 0o700 & most))
     verdict.change(path, f"{path} was missing")
 

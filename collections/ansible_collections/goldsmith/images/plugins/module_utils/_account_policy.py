@@ -138,5 +138,5 @@ class Policy:
         """What Ansible shows of the changes of homes and the files in them; empty when there are none."""
         homes, shown = self.homes, self.homes.plan.difference
         before = shown["before"] + "".join(f"{place.path}\n" for place in homes.removed)
-        after = shown["after"] + "".join(f"{path} (new)\n" for path, _rest, _rest in homes.made)
+        after = shown["after"] + "".join(f"{path} (new)\n" for path, _user, _mode in homes.made)
         return {"before": before, "after": after} if before or after else {}
