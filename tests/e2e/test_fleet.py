@@ -27,6 +27,11 @@ LOCKED_OUT = """
   ansible.builtin.shell: echo 'DenyUsers admin' >/etc/ssh/sshd_config.d/00-mistake.conf; systemctl reload ssh
   changed_when: true
 """
+SERVICE_FAILED = """
+- name: Break a service, as settings that it does not bear would
+  ansible.builtin.command: systemd-run --unit=application false
+  changed_when: true
+"""
 LOST = """
 - name: Break down
   ansible.builtin.shell: systemctl stop ssh; pkill -KILL sshd
@@ -161,6 +166,10 @@ def test_a_machine_that_is_lost_is_told_of_by_the_others_of_its_batch_which_come
     assert records["two"]["counts"]["changed"] > 0
     restarted = fleet.sh("two", "systemctl restart ssh && systemctl is-active ssh")
     assert "active" in restarted
-    again = fleet.run("harden", "--limit", "two")
-    assert again.returncode == 0, again.stdout
+
+
+def test_a_service_that_fails_meanwhile_is_named_and_a_second_run_changes_nothing(fleet: Fleet) -> None:
+    again = fleet.run("harden", "--limit", "two", goldsmith_before=fleet.hook(SERVICE_FAILED))
+    assert again.returncode != 0
+    assert "two: FAILED afterwards: services that ran before have failed: application.service" in again.stdout
     assert fleet.records("harden")["two"]["counts"]["changed"] == 0
