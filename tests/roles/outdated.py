@@ -174,11 +174,12 @@ def outdated(outdated_image: str, gold: Gold, machines: Machines) -> Outdated:
     return start(machines, outdated_image, gold)
 
 
-def start(machines: Machines, image: str, gold: Gold, **options: Any) -> Outdated:
-    """Start a machine like `outdated`, with more options."""
+def start(machines: Machines, image: str, gold: Gold | None = None, **options: Any) -> Outdated:
+    """Start a machine like `outdated`, with more options, or without the archive."""
     ansible = Path(sysconfig.get_path("purelib")) / "ansible"
     mounts = {ansible: f"{LIBRARY}/ansible", COLLECTIONS / "ansible_collections": f"{LIBRARY}/ansible_collections"}
-    mounts[gold.directory] = "/gold"
+    if gold:
+        mounts[gold.directory] = "/gold"
     volumes = {str(path): {"bind": place, "mode": "ro"} for path, place in mounts.items()}
     machine = machines.start(image, volumes=volumes, **options)
     return Outdated(machine.container, machine.directory)

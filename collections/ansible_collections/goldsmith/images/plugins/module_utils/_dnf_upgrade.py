@@ -12,6 +12,7 @@ from pathlib import Path
 from ansible_collections.goldsmith.images.plugins.module_utils._apt_sources import fill, point_in_time
 from ansible_collections.goldsmith.images.plugins.module_utils._commands import Commands, Done, Outlook
 from ansible_collections.goldsmith.images.plugins.module_utils._dnf_output import (
+    Transaction,
     advisories,
     complaints,
     is_fetching,
@@ -31,6 +32,7 @@ from ansible_collections.goldsmith.images.plugins.module_utils._restart import o
 _LOCK = Path("/run/goldsmith-package-upgrade.lock")
 _WORK = Path("/var/cache/goldsmith-dnf")
 _CACHE = Path("/var/cache/dnf")
+_LOCKS = Path("/etc/dnf/plugins/versionlock.list")
 _STALL = 600.0
 _SIDE_BY_SIDE = (
     "kernel",
@@ -78,14 +80,14 @@ class Dnf:
         if request.mode != "none":
             self._prepare()
             self._refresh()
-            open_before = self._advisories()
-            self._upgrade()
-            open_after = open_before if request.check else self._advisories()
-            outcome.cves = {"fixed": [one for one in open_before if one not in open_after], "remaining": open_after}
+            known = self._advisories()
+            plan = self._upgrade()
+            left = _left(known, plan)
+            outcome.cves = {"fixed": [one for one in known if one not in left], "remaining": left}
         if request.live and request.kernels > 0 and not request.check:
             self._remove_kernels()
         if not request.check:
-            if request.clean:
+            if request.clean and _cached():
                 self._must(self._dnf("clean", "packages"), "the package cache cannot be cleaned")
                 outcome.freed = cached
             outcome.after = self._installed()
@@ -101,12 +103,12 @@ class Dnf:
         if request.release:
             self._options.append(f"--releasever={request.release}")
         self._options += [f"--exclude={pattern}" for pattern in request.exclude]
-        self._hold()
         url = request.snapshot_url if request.mode == "snapshot" and not request.release else request.mirror
         if url:
             self._redirect(url)
         if url or request.check:
             self._options.append(f"--setopt=cachedir={_WORK}")
+        self._hold()
 
     def _hold(self) -> None:
         request = self._request
@@ -150,10 +152,10 @@ class Dnf:
             raise Fault(f"the repositories cannot be read: {complaints(done.output)}. {_NOTHING} Is the mirror up?")
 
     def _advisories(self) -> list[dict[str, str]]:
-        done = self._dnf("-q", "updateinfo", "list", "--with-cve", "--security")
+        done = self._unrestricted("-q", "updateinfo", "list", "--with-cve", "--security")
         return advisories(done.output) if done.ok else []
 
-    def _upgrade(self) -> None:
+    def _upgrade(self) -> Transaction:
         request = self._request
         wanted = ["upgrade", *(["--security"] if request.mode == "security" else [])]
         foreseen = self._dnf("--assumeno", *wanted)
@@ -161,22 +163,32 @@ class Dnf:
         # To say no to what it would do counts as a failure too.
         if not foreseen.ok and not plan:
             raise Fault(f"the upgrade cannot be planned: {complaints(foreseen.output)}. {_NOTHING}")
+        if request.mode != "security":
+            self.outcome.held_back = self._held_back(plan)
         if request.check:
             self.outcome.after = plan.applied(self.outcome.before, _SIDE_BY_SIDE)
-            return
-        if plan:
+        elif plan:
             done = self._persist(lambda: self._dnf(*wanted))
             self.outcome.kept_files = kept_files(done.output)
             if not done.ok:
                 raise Fault(f"the upgrade failed: {complaints(done.output)}. See: dnf history info last")
-        if request.autoremove:
+        if request.autoremove and not request.check:
             self._must(self._dnf("autoremove"), "packages that nothing needs cannot be removed")
-        if request.mode != "security":
-            options = [one for one in self._options if not one.startswith("--exclude=")]
-            left = self._commands.run(
-                ["dnf", *options, "-q", "-C", "--disableplugin=versionlock", "list", "--upgrades"]
-            )
-            self.outcome.held_back = upgrades(left.output) if left.ok else []
+        return plan
+
+    def _held_back(self, plan: Transaction) -> list[str]:
+        """Return what could be upgraded if nothing were held or excluded, and will not be."""
+        request = self._request
+        if not (request.exclude or request.hold or _LOCKS.exists()):
+            return []
+        listed = self._unrestricted("-q", "-C", "list", "--upgrades")
+        coming = {name for name, _arch, _version in plan.comes}
+        return [name for name in upgrades(listed.output) if name not in coming] if listed.ok else []
+
+    def _unrestricted(self, *arguments: str) -> Done:
+        """Ask dnf as if nothing were held or excluded."""
+        options = [one for one in self._options if not one.startswith("--exclude=")]
+        return self._commands.run(["dnf", *options, "--disableplugin=versionlock", *arguments])
 
     def _remove_kernels(self) -> None:
         limit = f"--latest-limit=-{max(self._request.kernels, 1)}"
@@ -213,6 +225,12 @@ class Dnf:
         if not done.ok:
             raise Fault(f"{otherwise}: {complaints(done.output)}. {_NOTHING}")
         return done
+
+
+def _left(known: list[dict[str, str]], plan: Transaction) -> list[dict[str, str]]:
+    """Return the advisories that a transaction would not make good."""
+    coming = {f"{name}-{version}.{arch}" for name, arch, version in plan.comes}
+    return [one for one in known if one["package"] not in coming]
 
 
 def _cached() -> int:

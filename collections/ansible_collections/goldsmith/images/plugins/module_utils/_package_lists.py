@@ -16,7 +16,7 @@ DPKG_PARTS = "/var/lib/dpkg/status.d"
 """Images without a package manager ("distroless") have a file a package here, and one with its sums."""
 APK_INSTALLED = "/lib/apk/db/installed"
 RPM_DATABASES = ("/var/lib/rpm", "/usr/lib/sysimage/rpm")
-RPM_QUERY = "%{NAME}|%|EPOCH?{%{EPOCH}:}:{}|%{VERSION}-%{RELEASE}|%{ARCH}|%{SOURCERPM}\\n"
+RPM_QUERY = "%{NAME}|%|EPOCH?{%{EPOCH}:}:{}||%{VERSION}-%{RELEASE}|%{ARCH}|%{SOURCERPM}\\n"
 """Format in which rpm is asked; see `rpms`."""
 
 _SOURCE_RPM = re.compile(r"^(?P<name>.+)-(?P<version>[^-]+-[^-]+)\.(?:no)?src\.rpm$")
