@@ -105,6 +105,14 @@ def test_what_the_layers_did_is_in_a_fresh_machine_and_the_builders_key_is_not(
     assert list(only_new(before, resources(account.environment))["eu-west-1"]) == ["images", "snapshots"]
 
 
+def test_the_example_becomes_an_image_that_boots(goldsmith: Cli, account: Lab) -> None:
+    result = goldsmith.build(Path(__file__).parents[2] / "examples" / "base.yml", "--target", "ec2")
+    assert result["status"] == "built"
+    assert "verify" in result["phases"]
+    assert {test["outcome"] for test in result["tests"]} == {"passed"}
+    assert images(account, result)[0]["DeprecationTime"]
+
+
 def test_a_layer_may_restart_the_machine(goldsmith: Cli, write_ami_spec: SpecWriter) -> None:
     spec = write_ami_spec(
         "- ansible.builtin.command: cat /proc/sys/kernel/random/boot_id /run/before\n  register: before\n"

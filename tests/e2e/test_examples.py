@@ -33,7 +33,7 @@ def examples(tmp_path_factory: pytest.TempPathFactory, docker_client: docker.Doc
         specs.append(folder / f"{name}.yml")
         specs[-1].write_text(json.dumps({"extends": str(EXAMPLES / f"{name}.yml"), "targets": options}))
     cli = Cli(folder / "home", "examples")
-    results = cli.builds(*specs, "--jobs", 2)
+    results = cli.builds(*specs, "--target", "docker", "--jobs", 2)
     yield {result["label"]: result | {"manifest": cli.record(result["build"])} for result in results}
     for result in results:
         docker_client.images.remove(result["artifact"]["id"], force=True)
