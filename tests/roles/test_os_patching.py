@@ -61,7 +61,8 @@ def test_everything_is_upgraded_and_told_as_data_and_then_nothing_is_left(
     second = outdated.play("os_patching")
     assert (second.ok, second.changed) == (True, 0), second
     assert second.facts["os_patching_report"]["upgraded"] == []
-    assert len(second.tasks) <= 8, list(second.tasks)
+    ran = [name for name, result in second.tasks.items() if not result.get("skipped")]
+    assert len(ran) <= 5, ran
 
 
 @on_one_debian

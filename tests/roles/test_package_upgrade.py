@@ -274,5 +274,15 @@ def test_old_kernels_go_and_the_one_that_runs_stays(outdated: Outdated) -> None:
 
 
 @on_one_debian
+def test_another_program_that_holds_the_packages_is_named_when_it_does_not_end(outdated: Outdated) -> None:
+    holder = "import fcntl, time; f = open('/var/lib/dpkg/lock-frontend', 'w'); fcntl.lockf(f, fcntl.LOCK_EX); open('/held', 'w'); time.sleep(600)"
+    outdated.container.exec_run(["python3", "-c", holder], detach=True)
+    outdated.sh("until test -e /held; do :; done")
+    done = outdated.upgrade(lock_timeout=0)
+    assert "Could not get lock /var/lib/dpkg/lock-frontend. It is held by process" in done["msg"]
+    assert outdated.versions() == OLD
+
+
+@on_one_debian
 def test_a_user_who_is_not_root_is_told(outdated: Outdated) -> None:
     assert "Run this as root (become: true)" in outdated.upgrade(user="nobody")["msg"]
