@@ -50,9 +50,9 @@ def test_the_command_works(installed: Path, run, tmp_path: Path) -> None:
     assert "Usage: goldsmith" in run("goldsmith", "--help", cwd=tmp_path, path=installed)
 
 
-def test_the_docker_target_is_found_by_its_entry_point(installed: Path, run, tmp_path: Path) -> None:
+def test_the_targets_are_found_by_their_entry_points(installed: Path, run, tmp_path: Path) -> None:
     code = "from goldsmith.targets import installed; print(*installed())"
-    assert run("python", "-c", code, cwd=tmp_path, path=installed).split() == ["docker"]
+    assert run("python", "-c", code, cwd=tmp_path, path=installed).split() == ["docker", "ec2"]
 
 
 def test_a_spec_made_by_init_is_valid(installed: Path, run, tmp_path: Path) -> None:
