@@ -176,7 +176,7 @@ def test_instance_that_was_launched_a_moment_ago_is_terminated_as_soon_as_ec2_kn
     client = Ec2({"i-1": ["pending", "terminated"]})
     client.refusals["TerminateInstances", "i-1"] = [refusal("TerminateInstances", "InvalidInstanceID.NotFound")] * 2
     assert removed_from(client, INSTANCE) == (["i-1"], {})
-    assert sum(clock.slept) < 1
+    assert len(clock.slept) == 2
 
 
 def test_instance_that_is_unknown_for_long_is_gone(clock: Clock) -> None:
