@@ -30,7 +30,7 @@ def test_the_wheel_is_the_same_from_the_source_distribution_and_from_the_checkou
 def test_the_wheel_holds_the_package_and_the_collection_and_nothing_that_tools_left_behind(sdist: Path) -> None:
     (wheel,) = sdist.parent.glob("*.whl")
     names = {name for name in _contents(wheel) if ".dist-info/" not in name}
-    assert "goldsmith/cli.py" in names
+    assert "goldsmith/cli/__init__.py" in names
     assert "goldsmith/py.typed" in names
     assert "ansible_collections/goldsmith/images/galaxy.yml" in names
     assert "ansible_collections/goldsmith/images/playbooks/docker.yml" in names

@@ -1,0 +1,76 @@
+"""What the commands share: arguments and options, and what they begin with."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from goldsmith.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from goldsmith.registry import Registry
+    from goldsmith.spec import Build, LoadedSpec
+
+SPEC = click.Path(path_type=Path)
+specs_argument = click.argument("specs", nargs=-1, required=True, type=SPEC, metavar="SPEC...")
+set_option = click.option(
+    "--set", "assignments", multiple=True, metavar="NAME=VALUE", help="Give a parameter another value."
+)
+only_option = click.option(
+    "--only", multiple=True, metavar="GLOB", help="Only builds whose label matches, such as '*/docker'."
+)
+target_option = click.option("--target", "targets", multiple=True, metavar="NAME", help="Only builds of this target.")
+json_option = click.option("--json", "machine", is_flag=True, help="Print JSON, for programs.")
+
+
+def chosen_builds(
+    specs: tuple[Path, ...], assignments: tuple[str, ...], only: tuple[str, ...] = (), targets: tuple[str, ...] = ()
+) -> list[Build]:
+    """Read specs and return their builds; what is wrong in any of them is told together."""
+    from goldsmith.spec import builds, load, select
+    from goldsmith.targets import installed
+
+    known, overrides = installed(), _overrides(assignments)
+    loaded: list[LoadedSpec] = []
+    problems: list[Problem] = []
+    for path in specs:
+        try:
+            loaded.append(load(path, overrides, known))
+        except InputError as error:
+            if not error.problems:
+                raise
+            problems += error.problems
+    if problems:
+        raise InputError(problems=problems)
+    found = [build for one in loaded for build in builds(one)]
+    return select(select(found, only), [f"*/*/{target}" for target in targets])
+
+
+def _overrides(assignments: tuple[str, ...]) -> dict[str, str]:
+    pairs = [assignment.partition("=") for assignment in assignments]
+    for name, equals, value in pairs:
+        if not (name and equals):
+            raise InputError(f"--set {name}{equals}{value} gives no parameter a value", "Write --set NAME=VALUE.")
+    return {name: value for name, _, value in pairs}
+
+
+def use_lab() -> None:
+    """Let everything that follows take the lab for AWS; the lab is started when it does not run."""
+    from goldsmith.home import home
+    from goldsmith.lab import running
+
+    say("The lab takes the place of AWS.")
+    os.environ.update(running(home() / "lab").environment)
+
+
+def open_registry() -> Registry:
+    from goldsmith.registry import Registry
+
+    return Registry.open()
+
+
+def say(message: str) -> None:
+    click.echo(message, err=True)

@@ -1,0 +1,108 @@
+"""The command that builds."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from goldsmith.cli._common import (
+    SPEC,
+    chosen_builds,
+    json_option,
+    only_option,
+    open_registry,
+    say,
+    set_option,
+    target_option,
+    use_lab,
+)
+from goldsmith.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from goldsmith.build import Done
+    from goldsmith.progress import Reporter
+    from goldsmith.registry import Registry
+
+
+@click.command()
+@click.argument("specs", nargs=-1, type=SPEC, metavar="SPEC...")
+@set_option
+@only_option
+@target_option
+@click.option("-j", "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Builds side by side.")
+@click.option(
+    "--on-error",
+    type=click.Choice(["cleanup", "keep", "ask"]),
+    default="cleanup",
+    show_default=True,
+    help="What becomes of the machine of a build that failed.",
+)
+@click.option("--debug", is_flag=True, help="Pause between phases and layers; Return goes on.")
+@click.option("-v", "verbosity", count=True, help="Show Ansible's own output; more of it with -vv, -vvv.")
+@click.option("--lab", is_flag=True, help="Build AMIs in the lab on this machine; no AWS account is needed.")
+@click.option("--resume", metavar="BUILD", help="Publish the image of BUILD, whose publication failed or was cut off.")
+@json_option
+def build(
+    *,
+    specs: tuple[Path, ...],
+    assignments: tuple[str, ...],
+    only: tuple[str, ...],
+    targets: tuple[str, ...],
+    jobs: int,
+    on_error: Any,
+    debug: bool,
+    verbosity: int,
+    lab: bool,
+    resume: str | None,
+    machine: bool,
+) -> None:
+    """Build the images of SPECs and record them."""
+    from goldsmith.build import BuildRun, Options
+    from goldsmith.home import home
+    from goldsmith.interrupt import interruptible
+    from goldsmith.progress import reporter
+    from goldsmith.show import done_document, done_text
+
+    if bool(specs) == bool(resume):
+        raise InputError("name SPECs to build, or a build by --resume", "goldsmith build --help tells more.")
+    builds = chosen_builds(specs, assignments, only, targets)
+    if debug and not sys.stdin.isatty():
+        raise InputError("--debug pauses until you press Return, and there is no terminal")
+    if debug and jobs > 1:
+        raise InputError("--debug pauses one build at a time", "Leave out --jobs.")
+    options = Options(jobs=jobs, on_error=on_error, debug=debug, verbosity=max(verbosity - 1, 0))
+    if lab:
+        use_lab()
+    with (
+        open_registry() as registry,
+        interruptible(say) as cancelled,
+        reporter(machine=machine, verbose=verbosity > 0) as shown,
+    ):
+        if resume:
+            done = [_resumed(resume, registry, shown, cancelled.is_set)]
+        else:
+            done = BuildRun(home(), registry, shown, options, cancelled.is_set).run(builds)
+    for one in done:
+        click.echo(json.dumps(done_document(one)) if machine else "\n" + done_text(one))
+    if cancelled.is_set():
+        sys.exit(130)
+    sys.exit(max(one.exit_code for one in done))
+
+
+def _resumed(name: str, registry: Registry, shown: Reporter, cancelled: Callable[[], bool]) -> Done:
+    """Finish a build, where its things were made."""
+    from goldsmith.home import build_directory, home
+    from goldsmith.places import noted
+    from goldsmith.resume import resumable, resume
+
+    record = registry.find_build(name)
+    for place in noted([build_directory(home(), record.id)]):
+        os.environ.update(place.environment())
+    return resume(resumable(record, home()), home(), registry, shown, cancelled)
