@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -23,8 +24,8 @@ from .account import client
 pytestmark = pytest.mark.docker
 
 LOCKED_OUT = """
-- name: Let the administrator in no more, as a mistake in the SSH server's settings would
-  ansible.builtin.shell: echo 'DenyUsers admin' >/etc/ssh/sshd_config.d/00-mistake.conf; systemctl reload ssh
+- name: Let the administrator in no more
+  ansible.builtin.command: mv /home/admin/.ssh/authorized_keys /home/admin/.ssh/mistake
   changed_when: true
 """
 SERVICE_FAILED = """
@@ -133,8 +134,7 @@ def fleet(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]
 def test_an_audit_tells_of_every_machine_and_changes_none(fleet: Fleet) -> None:
     look = 'sh -c \'find / -xdev -type f -newer /run/before -not -path "/var/log/*" -not -path "*/.ansible/*"\''
     fleet.sh("one", "touch /run/before")
-    done = fleet.run("audit")
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = fleet.run("audit", goldsmith_strict="{{ inventory_hostname == 'two' }}")
     records = fleet.records("audit")
     assert {name: record["status"] for name, record in records.items()} == dict.fromkeys(("one", "two", "three"), "ok")
     one = records["one"]
@@ -143,8 +143,9 @@ def test_an_audit_tells_of_every_machine_and_changes_none(fleet: Fleet) -> None:
     assert len(one["controls"]) == sum(one["counts"].values())
     assert f"two: ok, {records['two']['counts']['not_compliant']} not compliant" in done.stdout
     assert "/etc" not in fleet.sh("one", look)
-    strict = fleet.run("audit", "--limit", "two", goldsmith_strict=True)
-    assert strict.returncode != 0 and "controls are not met" in strict.stdout
+    assert done.returncode != 0 and done.stdout.count("controls are not met") >= 1
+    assert re.search(r"^one .* failed=0 ", done.stdout, re.MULTILINE), done.stdout
+    assert re.search(r"^two .* failed=1 ", done.stdout, re.MULTILINE), done.stdout
 
 
 def test_a_machine_that_lets_nobody_in_any_more_ends_the_run_before_the_next_batch(fleet: Fleet) -> None:
