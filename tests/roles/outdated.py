@@ -83,7 +83,7 @@ def gold(docker_client: docker.DockerClient, tmp_path_factory: pytest.TempPathFa
             Deb("goldbar", "1.0", {"Depends": "goldleaf"}, {conf: "weight=1\n"}),
             Deb("goldbar", "2.0", {"Depends": "goldsmelter", "Conflicts": "goldleaf"}, {conf: "weight=2\n"}),
             Deb("goldleaf", "1.0"),
-            Deb("goldsmelter", "1.5"),
+            Deb("goldsmelter", "1.5", {"Source": "goldworks (1.5~1)"}),
             Deb("goldcoin", "1.0"),
             Deb("goldcoin", "1.1", {"Depends": "goldmint"}),
             Deb("goldcoin", "2.0"),

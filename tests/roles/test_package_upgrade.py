@@ -52,9 +52,10 @@ def test_everything_is_upgraded_and_told_as_data_and_then_nothing_is_left(outdat
 
 def test_check_mode_foretells_exactly_what_is_done_and_leaves_no_trace(outdated: Outdated) -> None:
     before = outdated.sh(LEAVINGS)
-    foretold = outdated.upgrade(check=True, exclude=["goldva*"], hold=["goldcoin"])
+    options = {"exclude": ["goldva*"], "hold": ["goldcoin"], "inventory": True}
+    foretold = outdated.upgrade(check=True, **options)
     assert outdated.sh(LEAVINGS) == before
-    done = outdated.upgrade(exclude=["goldva*"], hold=["goldcoin"])
+    done = outdated.upgrade(**options)
     assert foretold["changed"] and foretold == done
 
 
