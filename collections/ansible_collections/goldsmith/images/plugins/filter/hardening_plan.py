@@ -45,7 +45,7 @@ options:
     default: {}
   context:
     description:
-      - What else is known, with C(own_kernel), C(own_init), C(probes), C(choices), C(given).
+      - What else is known, with C(own_kernel), C(own_init), C(live), C(probes), C(choices), C(given).
     type: dict
     default: {}
 """
@@ -78,7 +78,7 @@ def plan(
         AnsibleFilterError: The user names what does not exist, or controls contradict each other.
     """
     controls = flat(table)
-    here = machine(look, context or {}, controls)
+    here = machine(look, context or {})
     wanted = Wish(
         level=level(wish["profile"]),
         exclude=frozenset(wish["exclude"]),
@@ -87,6 +87,7 @@ def plan(
         run_tags=frozenset(wish["run_tags"]),
         skip_tags=frozenset(wish["skip_tags"]),
         asked=bool(wish["asked"]),
+        installs=wish["profile"] != "container",
     )
     try:
         chosen = select(controls, here, wanted)

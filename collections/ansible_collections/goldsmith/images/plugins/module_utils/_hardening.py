@@ -91,6 +91,7 @@ class Wish:
         run_tags: Tags of ``--tags``.
         skip_tags: Tags of ``--skip-tags``.
         asked: Whether the role as a whole is among the tags that run.
+        installs: Whether packages may be installed.
     """
 
     level: int
@@ -100,6 +101,7 @@ class Wish:
     run_tags: frozenset[str]
     skip_tags: frozenset[str]
     asked: bool
+    installs: bool = True
 
     def refuses(self, control: Control) -> str:
         """Say why a control does not take part; nothing when it does."""
@@ -170,7 +172,12 @@ def select(controls: Iterable[Control], machine: Machine, wish: Wish) -> Selecti
             wanted.append(control)
     # A package that is installed in this run makes others apply in the same run.
     for control in wanted:
-        if control.get("packages_present") and wish.tagged(control) and not _lacks(control, machine, chosen.packages):
+        if (
+            wish.installs
+            and control.get("packages_present")
+            and wish.tagged(control)
+            and not _lacks(control, machine, chosen.packages)
+        ):
             chosen.packages |= frozenset(control["packages_present"])
     for control in wanted:
         _place(control, machine, wish, chosen)
@@ -182,6 +189,13 @@ def _place(control: Control, machine: Machine, wish: Wish, chosen: Selection) ->
     lacks = _lacks(control, machine, chosen.packages)
     if lacks:
         chosen.statuses[name] = (NOT_APPLICABLE, lacks)
+        return
+    missing = sorted(set(control.get("packages_present", ())) - chosen.packages)
+    if missing and not wish.installs:
+        chosen.statuses[name] = (
+            DISABLED,
+            f"{', '.join(missing)} would have to be installed, and this profile does not",
+        )
         return
     trouble = _purpose(control, machine, wish) or danger(str(control.get("guard", "")), machine.access)
     if trouble:

@@ -5,27 +5,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Mapping
+from typing import Any, Mapping
 
-from ansible_collections.goldsmith.images.plugins.module_utils._hardening import Control, Machine
+from ansible_collections.goldsmith.images.plugins.module_utils._hardening import Machine
 from ansible_collections.goldsmith.images.plugins.module_utils._lockout import NOPASSWD, PASSWORD, Access, Person
 
 
-def paths(controls: Iterable[Control], probes: Mapping[str, Iterable[str]]) -> list[str]:
-    """Return the paths that have to be looked at: those of the probes, and those that needs name."""
-    named = {need.rpartition("path:")[2] for control in controls for need in control["needs"] if "path:" in need}
-    return sorted(named | {path for found in probes.values() for path in found})
-
-
-def machine(look: Mapping[str, Any], context: Mapping[str, Any], controls: Iterable[Control]) -> Machine:
+def machine(look: Mapping[str, Any], context: Mapping[str, Any]) -> Machine:
     """Return what is known of a machine.
 
     Args:
         look: What the module returned.
-        context: ``own_kernel``, ``own_init``, ``probes``, ``choices``, ``given``, ``created``.
-        controls: The table, of which only the needs are read.
+        context: ``own_kernel``, ``own_init``, ``live``, ``probes``, ``choices``, ``given``.
     """
-    del controls
     there = frozenset(look.get("paths", ()))
     has = {name for name, found in context.get("probes", {}).items() if there & frozenset(found)}
     if context.get("own_kernel"):
@@ -62,10 +54,12 @@ def _access(look: Mapping[str, Any], created: bool) -> Access:
 
 def _person(user: Mapping[str, Any]) -> Person:
     sudo = user.get("sudo") or ""
+    enters = user.get("login", True) and not user.get("stale")
     return Person(
         name=user["name"],
         root=user.get("uid") == 0,
-        keys=bool(user.get("keys")),
+        keys=bool(user.get("keys") and enters and user.get("ssh", True)),
         password=bool(user.get("password")),
         sudo=sudo if sudo in (NOPASSWD, PASSWORD) else "",
+        exempt=bool(user.get("exempt")),
     )

@@ -102,6 +102,13 @@ def test_a_package_that_is_installed_in_this_run_makes_others_apply_in_it() -> N
     assert "tries" not in taken(exclude=["server"])
 
 
+def test_nothing_is_installed_where_that_is_not_wanted() -> None:
+    found = chosen(installs=False)
+    assert found.statuses["server"][0] == "disabled" and "ssh would have to be installed" in found.statuses["server"][1]
+    assert found.statuses["tries"][0] == "not_applicable"
+    assert "server" in taken(machine(packages=frozenset({"ssh"})), installs=False)
+
+
 def test_a_server_is_only_removed_when_that_is_said() -> None:
     here = machine(packages=frozenset({"nginx"}))
     assert chosen(here).statuses["web"][0] == "failed" and "os_hardening_include" in chosen(here).statuses["web"][1]
