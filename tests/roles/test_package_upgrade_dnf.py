@@ -114,3 +114,15 @@ def test_a_snapshot_is_of_the_distributions_own_repositories_and_holds_stay(mach
     assert [(one["name"], one["to"]) for one in done["upgraded"]] == [("goldcoin", "1.1-1")]
     assert (done["left_out"], done["held"]) == (["epel"], ["goldvault"])
     assert "goldvault" in machine.sh("cat /etc/dnf/plugins/versionlock.list")
+
+
+def test_the_role_takes_dnf_where_the_system_calls_itself_rocky_linux(machine: Outdated) -> None:
+    machine.sh(
+        "rm /etc/debian_version /etc/os-release; echo 'Rocky Linux release 9.4 (Blue Onyx)' >/etc/redhat-release"
+    )
+    machine.sh('printf \'NAME="Rocky Linux"\nID=rocky\nVERSION_ID="9.4"\n\' >/etc/os-release')
+    play = machine.play("os_patching", os_patching_mode="security")
+    assert play.ok, play
+    report = play.facts["os_patching_report"]
+    assert [one["name"] for one in report["upgraded"]] == ["goldcoin"]
+    assert [one["cve"] for one in report["cves"]["fixed"]] == ["CVE-2026-0001"]
