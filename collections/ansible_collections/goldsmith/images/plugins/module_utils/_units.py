@@ -35,7 +35,7 @@ class Unit:
     Attributes:
         name: Its name, with the ending.
         state: As ``systemctl is-enabled`` calls it; empty when there is no such unit.
-        active: Whether it runs; None when nobody asked.
+        active: Whether it runs; None when nobody asked, or when it would not start here for conditions of its own.
     """
 
     name: str
@@ -55,10 +55,16 @@ class Systemd:
         """Return how a unit is."""
         state = self._run(["systemctl", "is-enabled", name])[1].strip().split("\n")[0]
         known = "" if state in ("", "not-found") else state
-        active = None
-        if self._live and known:
-            active = self._run(["systemctl", "is-active", name])[1].strip() in ("active", "activating", "reloading")
-        return Unit(name, known, active)
+        return Unit(name, known, self._active(name) if self._live and known else None)
+
+    def _active(self, name: str) -> bool | None:
+        """Tell whether a unit runs; None when it was tried and its own conditions are not met here."""
+        asked = ["systemctl", "show", "--property=ActiveState,ConditionResult,ConditionTimestampMonotonic", name]
+        told = dict(line.split("=", 1) for line in self._run(asked)[1].splitlines() if "=" in line)
+        if told.get("ActiveState") in {"active", "activating", "reloading"}:
+            return True
+        tried = told.get("ConditionTimestampMonotonic", "0") not in {"", "0"}
+        return None if tried and told.get("ConditionResult") == "no" else False
 
     def hold(self, name: str, wanted: str, control: str | None, *, check: bool) -> Outcome:
         """Have a unit be as wanted.

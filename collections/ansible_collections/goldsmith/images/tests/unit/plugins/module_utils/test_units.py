@@ -19,8 +19,14 @@ class Fake:
         known = self.units.get(name)
         if verb == "is-enabled":
             return (0, f"{known[0]}\n", "") if known else (1, "", f"Failed to get unit file state for {name}")
-        if verb == "is-active":
-            return 0, f"{known[1] if known else 'inactive'}\n", ""
+        if verb == "show":
+            name = command[3].partition(".")[0]
+            state, *met = self.units[name][1:]
+            return (
+                0,
+                f"ActiveState={state}\nConditionResult={met[0] if met else 'yes'}\nConditionTimestampMonotonic=7\n",
+                "",
+            )
         self.told.append(f"{verb} {name}")
         return (1, "", "Failed to start\nno bus") if name == "broken" else (0, "", "")
 
@@ -38,6 +44,8 @@ class Fake:
         ("static active", "disabled", ["stop x"]),
         ("enabled active", "masked", ["mask x", "stop x"]),
         ("masked inactive", "masked", []),
+        ("enabled inactive no", "enabled", []),
+        ("disabled inactive no", "enabled", ["enable x"]),
     ],
 )
 def test_a_unit_is_told_only_what_it_takes(state: str, wanted: str, told: list[str]) -> None:
