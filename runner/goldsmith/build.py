@@ -17,6 +17,7 @@ from goldsmith.attempt import CANCELLED, PUBLISHED_PHASES, Attempt
 from goldsmith.errors import GoldsmithError, InputError
 from goldsmith.events import Event
 from goldsmith.evidence import manifest
+from goldsmith.patching.ingredients import ingredients
 from goldsmith.plan import Parent, Plan, parent_name, plan
 from goldsmith.progress import Reporter
 from goldsmith.registry import Registry, Version
@@ -87,6 +88,13 @@ def _search(loaded: LoadedSpec) -> roles.SearchPath:
 def tools() -> dict[str, str]:
     """Return the versions of what builds: by package name."""
     return {name: version(name) for name in ("goldsmith", "ansible-core", "ansible-runner")}
+
+
+def went_in(planned_build: Plan) -> dict[str, str]:
+    """Return what goes into a build, by name; see `goldsmith.patching.ingredients`."""
+    search = _search(planned_build.build.loaded)
+    brought = project.assemble(planned_build, {}).brought
+    return ingredients(planned_build, brought, tools(), lambda name: roles.collection_version(name, search))
 
 
 def assembled(planned_build: Plan, *, debug: bool = False) -> project.Project:

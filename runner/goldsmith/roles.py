@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import configparser
+import contextlib
+import json
 import os
 import re
 import sys
@@ -10,6 +12,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 _FQCN = re.compile(r"^\w+\.\w+\.\w+(\.\w+)*$")
 _DEFAULT_ROLES_PATH = "~/.ansible/roles:/usr/share/ansible/roles:/etc/ansible/roles"
@@ -83,6 +88,18 @@ def find(name: str, search: SearchPath) -> Role | None:
     for root in search.roles:
         if _is_role(root / name):
             return Role(name, root / name, collection=False)
+    return None
+
+
+def collection_version(name: str, search: SearchPath) -> str | None:
+    """Return the version of an installed collection, ``namespace.name``, or None when it is not there or has none."""
+    for root in _roots(search):
+        directory = root / "ansible_collections" / name.replace(".", "/")
+        with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
+            return str(json.loads((directory / "MANIFEST.json").read_text("utf-8"))["collection_info"]["version"])
+        # Where a collection is developed it has no manifest yet.
+        with contextlib.suppress(OSError, YAMLError, LookupError, TypeError):
+            return str(YAML(typ="safe").load(directory / "galaxy.yml")["version"])
     return None
 
 

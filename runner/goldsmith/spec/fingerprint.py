@@ -15,11 +15,12 @@ from goldsmith.spec.load import PLACEHOLDER_VERSION, LoadedSpec
 def fingerprint(loaded: LoadedSpec) -> str:
     """Return the SHA-256, in hex, of all a spec says: itself, its parents, `--set`, and the content of files it names.
 
-    It does not depend on the folder the spec lies in. Roles that are given by name and values of secrets take no part.
+    It does not depend on the folder the spec lies in. Roles that are given by name, values of secrets and the policy
+    take no part.
     """
     tree = loaded.source.tree
     said: dict[str, Any] = {
-        "spec": {key: node.plain() for key, node in tree.value.items() if key != "description"},
+        "spec": {key: node.plain() for key, node in tree.value.items() if key not in ("description", "policy")},
         "parameters": loaded.spec.parameters,
         "builds": {build.label: _build(build) for build in builds(loaded)},
     }

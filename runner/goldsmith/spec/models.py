@@ -10,7 +10,7 @@ from pydantic import BaseModel as PydanticModel
 from pydantic import BeforeValidator, ConfigDict, Field, JsonValue, SerializeAsAny, create_model, model_validator
 from typing_extensions import TypedDict
 
-from goldsmith.spec.types import Identifier, Model, Name, Scalar
+from goldsmith.spec.types import Duration, Identifier, Model, Name, Scalar
 from goldsmith.targets import Target
 
 VERSION = r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*$"
@@ -108,6 +108,12 @@ class Secret(Model):
         return self
 
 
+class Policy(Model):
+    """When an image is to be built anew although nothing has changed."""
+
+    max_age: Duration | None = Field(None, description="Age of the newest image at which it is, such as 30d.")
+
+
 class Spec(Model):
     """A golden image: what it is made from, what is done to it, how it is tested, and what it becomes."""
 
@@ -133,6 +139,7 @@ class Spec(Model):
     targets: dict[str, SerializeAsAny[PydanticModel]] = Field(
         description="What the build ends in: options per target.", min_length=1
     )
+    policy: Policy = Field(Policy(), description="When `goldsmith plan` asks for a new build.")
 
     @model_validator(mode="after")
     def _tests_have_targets(self) -> Spec:

@@ -35,8 +35,9 @@ def test_it_is_the_same_wherever_the_spec_lies(files: Any) -> None:
     assert fingerprint(files.load(SPEC)) == first
 
 
-def test_comments_and_the_description_do_not_matter(files: Any) -> None:
+def test_comments_the_description_and_the_policy_do_not_matter(files: Any) -> None:
     assert fingerprint(files.load(SPEC)) == fingerprint(files.load(f"# x\n{SPEC}description: y\n"))
+    assert fingerprint(files.load(SPEC)) == fingerprint(files.load(f"{SPEC}policy: {{max_age: 30d}}\n"))
 
 
 @pytest.mark.parametrize(

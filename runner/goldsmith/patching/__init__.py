@@ -1,0 +1,1 @@
+"""What is out of date, told from records: nothing is booted for it."""
