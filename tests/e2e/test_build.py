@@ -56,6 +56,8 @@ def test_the_record_has_what_is_inside_and_how_long_it_took(goldsmith: Cli, writ
     record = goldsmith.record(result["build"])
     assert record["status"] == "built"
     assert {"name": "dpkg", "type": "deb"}.items() <= next(p for p in record["packages"] if p["name"] == "dpkg").items()
+    sources = record["artifact"]["package_sources"]
+    assert {"bookworm", "bookworm-security"} <= {source["suite"] for source in sources}
     assert list(record["phases"]) == ["acquire", "provision", "validate", "capture", "publish", "release"]
     assert record["spec"]["files"][0]["name"] == "spec.yml"
     assert Path(result["record"]).is_file()

@@ -102,6 +102,17 @@ def test_stopped_machine_without_a_shell_is_read_as_well(run_module: RunModule, 
     ]
 
 
+def test_where_packages_are_fetched_from_is_read_as_well(run_module: RunModule, empty: Any) -> None:
+    files = {"sources.list": "", "sources.list.d/a.list": "deb http://a.example/debian trixie main\n"}
+    put(empty, {f"etc/apt/{name}": text for name, text in files.items()})
+
+    result = run_module("docker_packages", container=empty.id)
+
+    assert result["sources"] == [
+        {"uri": "http://a.example/debian", "suite": "trixie", "components": ["main"], "check_valid_until": True}
+    ]
+
+
 def test_packages_of_alpine_are_read(run_module: RunModule, empty: Any) -> None:
     put(empty, {"lib/apk/db/installed": APK})
 

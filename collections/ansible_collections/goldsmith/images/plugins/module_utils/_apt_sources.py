@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from urllib.parse import urlsplit
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 from ansible_collections.goldsmith.images.plugins.module_utils._time import UTC
@@ -56,6 +57,32 @@ class Source:
         if self.components:
             fields.append(("Components", " ".join(self.components)))
         return "".join(f"{key}: {value}\n" for key, value in [*fields, *self.options])
+
+
+PLACES = ("/etc/apt/sources.list", "/etc/apt/sources.list.d")
+
+
+def described(files: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return the sources as modules return them: without keys, and without names and passwords in addresses.
+
+    Args:
+        files: Content of the files at `PLACES` by name. APT passes over names with other endings, so this does too.
+    """
+    read = {name: text for name, text in files.items() if name.endswith((".list", ".sources"))}
+    return [
+        {
+            "uri": _public(one.uri),
+            "suite": one.suite,
+            "components": list(one.components),
+            "check_valid_until": one.option("Check-Valid-Until").lower() not in ("no", "false"),
+        }
+        for one in dict.fromkeys(read_sources(read))
+    ]
+
+
+def _public(uri: str) -> str:
+    parts = urlsplit(uri)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if "@" in parts.netloc else uri
 
 
 def read_sources(files: Mapping[str, str]) -> list[Source]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.goldsmith.images.plugins.module_utils._apt_sources import PLACES, described
 from ansible_collections.goldsmith.images.plugins.module_utils._container import execute, read_files
 from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 from ansible_collections.goldsmith.images.plugins.module_utils._package_lists import (
@@ -45,6 +46,11 @@ def packages(client: Any, container: str) -> list[Entry]:
             raise Fault(f"rpm cannot list the packages in the container {container}: {outcome.tail()}")
         found.extend(rpms(outcome.stdout) if outcome.status == 0 else [])
     return in_order(found)
+
+
+def sources(client: Any, container: str) -> list[dict[str, Any]]:
+    """Return where APT fetches packages from, see `_apt_sources.described`."""
+    return described({name: text for place in PLACES for name, text in read_files(client, container, place)})
 
 
 def _there(client: Any, container: str, path: str) -> bool:

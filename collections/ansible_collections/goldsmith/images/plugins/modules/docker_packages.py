@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: docker_packages
-short_description: List the packages in a container
+short_description: List the packages in a container, and where more are fetched from
 version_added: 0.1.0
 author: Goldsmith contributors (@goldsmith)
 extends_documentation_fragment: goldsmith.images.docker
@@ -76,6 +76,30 @@ packages:
       description: V(deb), V(rpm) or V(apk).
       type: str
       sample: deb
+sources:
+  description:
+    - Where APT fetches packages from, a suite at an address each; empty where there is no APT.
+    - Without the name and the password that an address may hold.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    uri:
+      description: Address of the archive.
+      type: str
+      sample: http://deb.example/debian
+    suite:
+      description: Suite.
+      type: str
+      sample: bookworm-security
+    components:
+      description: Components.
+      type: list
+      elements: str
+      sample: [main]
+    check_valid_until:
+      description: Whether an index of it runs out on the day that it names.
+      type: bool
 """
 
 from typing import Any
@@ -85,7 +109,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.goldsmith.images.plugins.module_utils._container import find
 from ansible_collections.goldsmith.images.plugins.module_utils._docker import DOCKER_OPTIONS, run
 from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
-from ansible_collections.goldsmith.images.plugins.module_utils._packages import packages
+from ansible_collections.goldsmith.images.plugins.module_utils._packages import packages, sources
 
 
 def work(client: Any, module: AnsibleModule) -> dict[str, Any]:
@@ -93,7 +117,7 @@ def work(client: Any, module: AnsibleModule) -> dict[str, Any]:
     found = find(client, container)
     if found is None:
         raise Fault(f"there is no container {container} in this engine: it was never made, or somebody removed it.")
-    return {"changed": False, "packages": packages(client, found["Id"])}
+    return {"changed": False, "packages": packages(client, found["Id"]), "sources": sources(client, found["Id"])}
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: installed_packages
-short_description: List the packages on a machine
+short_description: List the packages on a machine, and where more are fetched from
 version_added: 0.1.0
 author: Goldsmith contributors (@goldsmith)
 description:
@@ -70,6 +70,30 @@ packages:
       description: V(deb), V(rpm) or V(apk).
       type: str
       sample: deb
+sources:
+  description:
+    - Where APT fetches packages from, a suite at an address each; empty where there is no APT.
+    - Without the name and the password that an address may hold.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    uri:
+      description: Address of the archive.
+      type: str
+      sample: http://deb.example/debian
+    suite:
+      description: Suite.
+      type: str
+      sample: bookworm-security
+    components:
+      description: Components.
+      type: list
+      elements: str
+      sample: [main]
+    check_valid_until:
+      description: Whether an index of it runs out on the day that it names.
+      type: bool
 """
 
 from pathlib import Path
@@ -77,6 +101,7 @@ from typing import Callable, Iterator, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.goldsmith.images.plugins.module_utils._apt_sources import PLACES, described
 from ansible_collections.goldsmith.images.plugins.module_utils._package_lists import (
     APK_INSTALLED,
     DPKG_PARTS,
@@ -138,9 +163,10 @@ def main() -> None:
 
     try:
         found = packages(Path("/"), ask_rpm)
+        sources = described({name: text for place in PLACES for name, text in _files(Path("/"), place)})
     except OSError as error:
         module.fail_json(msg=f"a package database cannot be read: {error}. Run this as root (become: true).")
-    module.exit_json(changed=False, packages=found)
+    module.exit_json(changed=False, packages=found, sources=sources)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.goldsmith.images.plugins.module_utils._apt_sources import (
     Source,
     as_of,
+    described,
     is_distributions,
     mirrored,
     point_in_time,
@@ -169,3 +170,20 @@ def test_points_in_time_are_read_as_people_write_them(text):
 def test_what_is_no_date_is_refused(text):
     with pytest.raises(Fault, match=r"is not a date\. Write it as 2026-01-31"):
         point_in_time(text)
+
+
+def test_sources_are_described_without_what_is_secret_in_their_addresses() -> None:
+    files = {
+        "sources.list": "deb [check-valid-until=no] https://me:secret@a.example/debian bookworm main contrib\n",
+        "sources.list.d/b.sources": "Types: deb\nURIs: http://b.example/debian\nSuites: bookworm\nComponents: main\n",
+        "sources.list.d/old.list.save": "deb http://c.example/debian bookworm main\n",
+    }
+    assert described(files) == [
+        {
+            "uri": "https://a.example/debian",
+            "suite": "bookworm",
+            "components": ["main", "contrib"],
+            "check_valid_until": False,
+        },
+        {"uri": "http://b.example/debian", "suite": "bookworm", "components": ["main"], "check_valid_until": True},
+    ]
