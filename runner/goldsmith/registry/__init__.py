@@ -8,6 +8,7 @@ from __future__ import annotations
 from goldsmith.registry.records import (
     ArtifactRecord,
     BuildRecord,
+    Evidence,
     ImageDetail,
     ImageSummary,
     TestCounts,
@@ -19,6 +20,7 @@ from goldsmith.registry.registry import Registry
 __all__ = [
     "ArtifactRecord",
     "BuildRecord",
+    "Evidence",
     "ImageDetail",
     "ImageSummary",
     "Registry",

@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, select, text
-from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from goldsmith.errors import EnvironmentFault
+from goldsmith.registry._backup import backup
 from goldsmith.registry.models import REVISION, Base, alembic_version
 
 Answer = TypeVar("Answer")
@@ -23,6 +24,10 @@ _TABLES = {"image", "version", "build", "artifact"}
 
 _TRIES = 10
 """How often a transaction is begun anew when another process was first with the same row."""
+
+_IN_THE_WAY = {"40001", "40P01"}
+"""PostgreSQL's codes of a serialization failure and a deadlock
+(https://www.postgresql.org/docs/current/errcodes-appendix.html)."""
 
 _HINTS = {
     "SQLITE_BUSY": ("is locked by another process", "Wait for it to end, or find it with `fuser {path}`."),
@@ -47,7 +52,8 @@ class Database:
         timeout: Seconds to wait for another process that writes.
 
     Raises:
-        EnvironmentFault: It cannot be opened or made, is of another program, or of another revision.
+        EnvironmentFault: It cannot be opened, made or brought to this revision, is of another program, or of a newer
+            revision.
     """
 
     def __init__(self, url: str | URL, timeout: float = 30.0) -> None:
@@ -93,7 +99,8 @@ class Database:
         """Do ``work`` in one transaction, which is there as a whole or not at all.
 
         ``work`` looks for what it needs and adds what is missing; when another process adds the same in between, it is
-        done anew and finds it. So it works alike on every database.
+        done anew and finds it, and so it is when PostgreSQL ends it because two wait for each other. So it works alike
+        on every database.
         """
         attempt = 1
         with self.faults():
@@ -101,8 +108,9 @@ class Database:
                 try:
                     with Session(self._writing, expire_on_commit=False) as session, session.begin():
                         return work(session)
-                except IntegrityError:
-                    if attempt == _TRIES:
+                except (IntegrityError, OperationalError) as error:
+                    again = isinstance(error, IntegrityError) or getattr(error.orig, "sqlstate", "") in _IN_THE_WAY
+                    if attempt == _TRIES or not again:
                         raise
                     attempt += 1
 
@@ -138,36 +146,49 @@ class Database:
         return engine
 
     def _prepare(self) -> None:
-        """Make the tables in an empty database; accept no other revision than this program's."""
+        """Make the tables in an empty database, and bring those of an older revision to this program's."""
         with self._reading.connect() as connection:
-            if self._current(connection):
+            if self._revision(connection) == REVISION:
                 return
         if self._sqlite:
             self._write_ahead()
         with self._writing.begin() as connection:
             if self.url.get_backend_name() == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(7166353)"))
-            if not self._current(connection):
+            # Another process may have been first.
+            found = self._revision(connection)
+            if found is None:
                 Base.metadata.create_all(connection)
                 connection.execute(alembic_version.insert().values(version_num=REVISION))
+            elif found < REVISION:
+                self._migrate(connection, found)
 
-    def _current(self, connection: Connection) -> bool:
-        """Tell a registry of this revision from an empty database, and refuse everything else."""
+    def _migrate(self, connection: Connection, found: str) -> None:
+        """Bring a registry to this program's revision; a SQLite file is copied aside before."""
+        # Alembic takes a tenth of a second to import, and is needed once in a registry's life.
+        from goldsmith.registry.migrations import upgrade  # noqa: PLC0415
+
+        if self._sqlite:
+            backup(self._reading, found)
+        upgrade(connection)
+
+    def _revision(self, connection: Connection) -> str | None:
+        """Return the revision of a registry, ``None`` for an empty database; refuse everything else."""
         tables = set(inspect(connection).get_table_names())
         if not tables:
-            return False
+            return None
         found = connection.scalar(select(alembic_version)) if alembic_version.name in tables else None
-        if found is None or not found.isdigit() or not tables >= _TABLES:
+        if found is None or not found.isdecimal() or found < "0001" or not tables >= _TABLES:
             raise EnvironmentFault(
                 f"{self.location} is a database of something else: it has tables, but not those of Goldsmith",
                 "Set GOLDSMITH_REGISTRY to another.",
             )
-        if found != REVISION:
+        if found > REVISION:
             raise EnvironmentFault(
                 f"the registry {self.location} is of schema {found}, this Goldsmith knows {REVISION}",
-                "It was written by a newer Goldsmith: upgrade this one." if found > REVISION else "",
+                "It was written by a newer Goldsmith: upgrade this one.",
             )
-        return True
+        return str(found)
 
     def _write_ahead(self) -> None:
         """Switch to a write-ahead log, so that readers and a writer don't wait for each other.

@@ -56,6 +56,8 @@ def _ids(session: Session, wanted: list[tuple[str, ...]]) -> list[int]:
         ids |= {tuple(row[1:]): row[0] for row in session.execute(found)}
         new = [key for key in chunk if key not in ids]
         if new:
-            session.execute(insert(Package), [dict(zip((c.key for c in _KEY), key, strict=True)) for key in new])
+            # One statement: psycopg complains aloud of a list of them that is cut off by another process's insert.
+            rows = [dict(zip((c.key for c in _KEY), key, strict=True)) for key in new]
+            session.execute(insert(Package).values(rows))
             ids |= {tuple(row[1:]): row[0] for row in session.execute(found)}
     return [ids[key] for key in wanted]

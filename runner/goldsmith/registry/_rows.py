@@ -56,6 +56,8 @@ def update(row: models.Artifact, made: Artifact) -> None:
 def settle(session: Session, version: models.Version) -> None:
     """Bring a version's state in line with its builds: it is built only when all of them are."""
     session.flush()
+    # Builds that end at once wait for each other here; else each would see the other one running.
+    session.execute(select(models.Version.id).where(models.Version.id == version.id).with_for_update(key_share=True))
     states = set(session.scalars(select(models.Build.state).where(models.Build.version_id == version.id)))
     if "running" in states:
         version.state = "building"

@@ -1,7 +1,6 @@
 """The registry's tables: image -> version -> build -> artifact, with what was found inside.
 
-Names and constraints are fixed by convention and the revision is kept where Alembic keeps it, so that migrations can
-take over from here without a detour.
+A change here is a new revision: a file in ``migrations/versions``, and `REVISION`.
 """
 
 from __future__ import annotations
@@ -32,8 +31,9 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 _RUNNING = text("state = 'running'")
+_IN_FORCE = text("restored_at IS NULL")
 
-REVISION = "0001"
+REVISION = "0002"
 """The schema these models describe. Revisions are numbered, so that a newer one is known as newer."""
 
 VersionState = Literal["building", "built", "failed"]
@@ -80,6 +80,7 @@ class Base(DeclarativeBase):
         dict[str, JsonValue]: JSON(none_as_null=True),
         dict[str, float]: JSON(none_as_null=True),
         dict[str, str]: JSON(none_as_null=True),
+        dict[str, dict[str, str]]: JSON(none_as_null=True),
         list[str]: JSON(none_as_null=True),
         list[dict[str, JsonValue]]: JSON(none_as_null=True),
         JsonValue: JSON(none_as_null=True),
@@ -161,6 +162,15 @@ class Build(Base):
     pid: Mapped[int]
     host: Mapped[str]
     inventory_id: Mapped[int | None] = mapped_column(ForeignKey("inventory.id"))
+    # What is below is long and seldom asked for, and unknown of builds recorded before revision 0002.
+    ingredients: Mapped[dict[str, str] | None] = mapped_column(deferred=True)
+    """What went in: digest, version or identity by name."""
+    compliance: Mapped[list[dict[str, JsonValue]] | None] = mapped_column(deferred=True)
+    """What became of each control of os_hardening."""
+    patching: Mapped[dict[str, JsonValue] | None] = mapped_column(deferred=True)
+    """The report of os_patching."""
+    evidence: Mapped[dict[str, dict[str, str]] | None] = mapped_column(deferred=True)
+    """File, sha256 and media type by kind of evidence."""
 
     version: Mapped[Version] = relationship(back_populates="builds")
     artifacts: Mapped[list[Artifact]] = relationship(back_populates="build", order_by="Artifact.id")
@@ -256,3 +266,64 @@ class TestRow(Base):
     duration: Mapped[float] = mapped_column(Float)
 
     build: Mapped[Build] = relationship(back_populates="tests")
+
+
+class Channel(Base):
+    """A name that points at a version of an image, such as ``production``."""
+
+    __tablename__ = "channel"
+    __table_args__ = (UniqueConstraint("image_id", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    image_id: Mapped[int] = mapped_column(ForeignKey("image.id"))
+    name: Mapped[str]
+
+    image: Mapped[Image] = relationship()
+
+
+class ChannelEvent(Base):
+    """A channel was pointed at a version, or at none any more. The newest event is what holds; none is ever changed."""
+
+    __tablename__ = "channel_event"
+    __table_args__ = (Index(None, "channel_id"), Index(None, "version_id"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    channel_id: Mapped[int] = mapped_column(ForeignKey("channel.id"))
+    version_id: Mapped[int | None] = mapped_column(ForeignKey("version.id"))
+    at: Mapped[datetime]
+    by: Mapped[str]
+    reason: Mapped[str]
+
+    channel: Mapped[Channel] = relationship()
+    version: Mapped[Version | None] = relationship()
+
+
+class Revocation(Base):
+    """A version that nothing may be built on from a time on, until it is restored."""
+
+    __tablename__ = "revocation"
+    __table_args__ = (
+        Index(None, "version_id"),
+        Index(
+            "uq_revocation_in_force",
+            "version_id",
+            unique=True,
+            sqlite_where=_IN_FORCE,
+            postgresql_where=_IN_FORCE,
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    version_id: Mapped[int] = mapped_column(ForeignKey("version.id"))
+    recorded: Mapped[datetime]
+    at: Mapped[datetime]
+    """From when on it holds; may lie ahead."""
+    by: Mapped[str]
+    reason: Mapped[str]
+    descendants: Mapped[bool]
+    """Whether it holds for everything that was built on the version, too."""
+    restored_at: Mapped[datetime | None]
+    restored_by: Mapped[str | None]
+    restored_reason: Mapped[str | None]
+
+    version: Mapped[Version] = relationship()

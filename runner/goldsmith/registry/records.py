@@ -131,6 +131,21 @@ class BuildRecord:
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """A file that tells of a build, such as its SBOM.
+
+    Attributes:
+        file: Absolute path.
+        sha256: Of its content, in hexadecimal.
+        media_type: Such as ``application/vnd.cyclonedx+json``.
+    """
+
+    file: str
+    sha256: str
+    media_type: str
+
+
+@dataclass(frozen=True)
 class VersionDetail:
     """A version with its builds, in the order they were started."""
 

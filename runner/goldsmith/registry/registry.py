@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
@@ -18,7 +19,15 @@ from goldsmith.errors import EnvironmentFault, GoldsmithError
 from goldsmith.home import home
 from goldsmith.registry import _inventory, _queries, _rows, models
 from goldsmith.registry._database import Database
-from goldsmith.registry.records import ArtifactRecord, BuildRecord, ImageDetail, ImageSummary, Version, artifact_of
+from goldsmith.registry.records import (
+    ArtifactRecord,
+    BuildRecord,
+    Evidence,
+    ImageDetail,
+    ImageSummary,
+    Version,
+    artifact_of,
+)
 from goldsmith.result import BuildResult, Package, TestResult
 
 FILE = "registry.db"
@@ -111,6 +120,7 @@ class Registry:
         parameters: Mapping[str, JsonValue] | None = None,
         secrets: Sequence[str] = (),
         tools: Mapping[str, str] | None = None,
+        ingredients: Mapping[str, str] | None = None,
         log: Path | str | None = None,
         pid: int | None = None,
         host: str | None = None,
@@ -127,6 +137,7 @@ class Registry:
             parameters: Values of the spec's parameters.
             secrets: Names of the spec's secrets.
             tools: Versions of what builds: ``ansible-core``, …; this ``goldsmith`` is added.
+            ingredients: What goes in: digest, version or identity by name; ``None`` where that is not known.
             log: Where Ansible's log will be.
             pid: Process that runs it; by default this one.
             host: Machine of that process; by default this one.
@@ -160,6 +171,7 @@ class Registry:
                     parameters=dict(parameters or {}),
                     secrets=sorted(secrets),
                     tools={"goldsmith": __version__, **(tools or {})},
+                    ingredients=None if ingredients is None else dict(ingredients),
                     log=None if log is None else _path(log),
                     pid=os.getpid() if pid is None else pid,
                     host=host or socket.gethostname(),
@@ -196,6 +208,7 @@ class Registry:
             row.finished = result.finished
             row.phases, row.layers = plain["phases"], plain["layers"]
             row.source, row.failure = plain["source"], plain["failure"]
+            row.compliance = plain["compliance"]
             row.inventory = _inventory.store(session, result.packages)
             if not row.tests:
                 session.add_all(
@@ -210,6 +223,33 @@ class Registry:
             return _queries.record(session, build_id)
 
         return self._database.write(work)
+
+    def attach(
+        self,
+        build_id: str,
+        evidence: Mapping[str, Evidence] | None = None,
+        *,
+        patching: Mapping[str, JsonValue] | None = None,
+    ) -> None:
+        """Record evidence of a build, beside what is there of other kinds.
+
+        Args:
+            build_id: Build id.
+            evidence: By kind, such as ``sbom``.
+            patching: The report of os_patching.
+
+        Raises:
+            GoldsmithError: The build is not recorded.
+        """
+
+        def work(session: Session) -> None:
+            row = _queries.build(session, build_id)
+            if evidence:
+                row.evidence = {**(row.evidence or {}), **{kind: asdict(one) for kind, one in evidence.items()}}
+            if patching is not None:
+                row.patching = dict(patching)
+
+        self._database.write(work)
 
     def interrupt(self, build_id: str) -> None:
         """Record that a build was stopped before it ended. A build that has ended stays as it is.
@@ -296,6 +336,43 @@ class Registry:
         """
         with self._database.read() as session:
             return _inventory.load(session, _queries.build(session, build_id).inventory_id)
+
+    def ingredients(self, build_id: str) -> Mapping[str, str] | None:
+        """Return what went into a build, by name; ``None`` where that was not recorded.
+
+        Raises:
+            GoldsmithError: The build is not recorded.
+        """
+        with self._database.read() as session:
+            return _queries.build(session, build_id).ingredients
+
+    def compliance(self, build_id: str) -> tuple[Mapping[str, JsonValue], ...]:
+        """Return what became of each control of os_hardening, as `BuildResult.document` has it.
+
+        Raises:
+            GoldsmithError: The build is not recorded.
+        """
+        with self._database.read() as session:
+            return tuple(_queries.build(session, build_id).compliance or ())
+
+    def patching(self, build_id: str) -> Mapping[str, JsonValue] | None:
+        """Return the report of os_patching, ``None`` where there is none.
+
+        Raises:
+            GoldsmithError: The build is not recorded.
+        """
+        with self._database.read() as session:
+            return _queries.build(session, build_id).patching
+
+    def evidence(self, build_id: str) -> Mapping[str, Evidence]:
+        """Return the evidence of a build, by kind.
+
+        Raises:
+            GoldsmithError: The build is not recorded.
+        """
+        with self._database.read() as session:
+            kept = _queries.build(session, build_id).evidence or {}
+            return {kind: Evidence(**one) for kind, one in kept.items()}
 
     def tests(self, build_id: str) -> tuple[TestResult, ...]:
         """Return the results of a build's tests, in the order they ran.

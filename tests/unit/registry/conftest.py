@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests import postgresql
 
 from goldsmith.registry import BuildRecord, Registry, Version
 from goldsmith.result import Artifact, BuildResult, Failure, Package, Source, TestResult
@@ -20,9 +21,41 @@ def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
 
 
+@pytest.fixture(scope="session")
+def server(request: pytest.FixtureRequest) -> Iterator[postgresql.Server]:
+    """A PostgreSQL server."""
+    binaries = postgresql.programs()
+    if binaries is None:
+        assert not request.config.getoption("--require-docker"), "PostgreSQL is missing: make setup brings it"
+        pytest.skip("PostgreSQL is missing: make setup brings it")
+    with postgresql.running(binaries) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def made(server: postgresql.Server) -> str:
+    """Name of a database that holds an empty registry, to be copied."""
+    name = server.create()
+    Registry.open(server.url(name)).close()
+    return name
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, home: Path) -> Iterator[str]:
+    """URL of a registry, once in a file and once in PostgreSQL."""
+    if request.param == "sqlite":
+        home.mkdir()
+        yield f"sqlite:///{home}/registry.db"
+        return
+    server = request.getfixturevalue("server")
+    name = server.create(request.getfixturevalue("made"))
+    yield server.url(name)
+    server.drop(name)
+
+
 @pytest.fixture
-def registry(home: Path) -> Iterator[Registry]:
-    with Registry.open(environ={"GOLDSMITH_HOME": str(home)}) as registry:
+def registry(url: str) -> Iterator[Registry]:
+    with Registry.open(url) as registry:
         yield registry
 
 

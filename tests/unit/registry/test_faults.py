@@ -17,6 +17,12 @@ Build = Callable[..., BuildRecord]
 
 
 @pytest.fixture
+def registry(home: Path) -> Iterator[Registry]:
+    with Registry.open(environ={"GOLDSMITH_HOME": str(home)}) as registry:
+        yield registry
+
+
+@pytest.fixture
 def path(home: Path, registry: Registry, build: Build) -> Path:
     """Path of a registry that holds a build and is closed."""
     build("b-1")
@@ -103,7 +109,7 @@ def test_a_registry_of_a_newer_goldsmith_is_refused(path: Path) -> None:
     with closing(sqlite3.connect(path)) as other:
         other.execute("UPDATE alembic_version SET version_num = '0042'")
         other.commit()
-    with pytest.raises(EnvironmentFault, match="is of schema 0042, this Goldsmith knows 0001") as caught:
+    with pytest.raises(EnvironmentFault, match="is of schema 0042, this Goldsmith knows 0002") as caught:
         opened(path)
     assert "upgrade" in caught.value.hint
 

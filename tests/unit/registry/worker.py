@@ -1,4 +1,4 @@
-"""A process of its own that records builds: ``worker.py HOME IMAGE COUNT [WAIT]``.
+"""A process of its own that records builds: ``worker.py URL IMAGE COUNT NAME``.
 
 It says ``ready``, begins when a line comes in, and prints the id of each build whose end it has recorded.
 """
@@ -17,10 +17,10 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
-def main(home: str, image: str, count: str, name: str) -> None:
+def main(url: str, image: str, count: str, name: str) -> None:
     _say("ready")
     sys.stdin.readline()
-    with Registry.open(environ={"GOLDSMITH_HOME": home}) as registry:
+    with Registry.open(url) as registry:
         for number in range(int(count)):
             version = registry.new_version(image, "f")
             build = f"{name}-{number}"

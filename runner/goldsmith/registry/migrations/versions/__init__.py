@@ -1,0 +1,1 @@
+"""The revisions. Each is frozen once it is released: it knows nothing of the models, which go on."""
