@@ -31,6 +31,8 @@ ssh                                 openssh-client
 gpg                                 gpg
 apt-ftparchive                      apt-utils
 iptables                            iptables
+chromium                            chromium
+chromedriver                        chromium-driver
 LIST
   if engine_is_ours && ! engine_answers; then echo "dockerd docker.io"; fi
 }

@@ -32,6 +32,7 @@ def test_the_wheel_holds_the_package_and_the_collection_and_nothing_that_tools_l
     names = {name for name in _contents(wheel) if ".dist-info/" not in name}
     assert "goldsmith/cli/__init__.py" in names
     assert "goldsmith/py.typed" in names
+    assert {"goldsmith/report/templates/build.html.j2", "goldsmith/report/templates/page.css"} <= names
     assert "ansible_collections/goldsmith/images/galaxy.yml" in names
     assert "ansible_collections/goldsmith/images/playbooks/docker.yml" in names
     assert {PurePosixPath(name).parts[0] for name in names} == {"goldsmith", "ansible_collections"}

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from goldsmith import __version__
-from goldsmith.cli import build, images, lab, machines, spec
+from goldsmith.cli import build, images, lab, machines, report, spec
 from goldsmith.errors import GoldsmithError, InputError
 
 
@@ -43,6 +43,7 @@ for command in (
     build.build,
     spec.export,
     images.images,
+    report.report,
     machines.sweep,
     machines.shell,
     lab.lab,

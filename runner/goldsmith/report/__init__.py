@@ -1,0 +1,1 @@
+"""The record of builds as pages to read: self-contained HTML that fetches nothing."""

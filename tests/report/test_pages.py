@@ -1,0 +1,245 @@
+"""What pages are made of, and how they are asked for; `test_browser` looks at them."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from goldsmith import cli
+from goldsmith.report.index import Entry, Index
+from goldsmith.report.page import Page, compliance, page
+from goldsmith.report.publish import all_pages, build_page
+from goldsmith.report.render import build_html, index_html
+from goldsmith.report.sources import gather
+from goldsmith.result import ControlResult, Failure, LayerResult, Package, TestResult
+
+from .conftest import NOON, Records, controls, packages
+
+
+def made(records: Records, **given: object) -> Page:
+    return page(gather(records.registry, records.build(**given), records.home))
+
+
+def text_of(html: str) -> str:
+    """Return what there is to read in a page, without its style and script."""
+    body = re.sub(r"<(style|script)>.*?</\1>", "", html, flags=re.DOTALL)
+    return " ".join(re.sub(r"<[^>]+>", " ", body).split())
+
+
+def test_a_page_tells_what_was_built_from_what_and_how_it_went(records: Records) -> None:
+    shown = text_of(build_html(made(records, name="told"), now=NOON + timedelta(hours=2)))
+    for part in ("told 1 built", "debian-12 / docker", "60.0 s build time", "175 MB", "debian:12"):
+        assert part in shown
+    assert "goldsmith.images.os_patching" in shown
+    assert "2 hours ago" in shown
+
+
+def test_the_timeline_is_in_the_order_of_the_lifecycle_and_marks_where_it_failed(records: Records) -> None:
+    phases = {"validate": 25.0, "acquire": 25.0, "provision": 50.0}
+    shown = made(records, status="failed", artifact=None, phases=phases).phases
+    assert [(one.name, one.bar.start, one.bar.width, one.bar.tone) for one in shown] == [
+        ("acquire", 0.0, 25.0, "plain"),
+        ("provision", 25.0, 50.0, "plain"),
+        ("validate", 75.0, 25.0, "bad"),
+    ]
+
+
+def test_phases_that_took_no_time_are_no_division_by_zero(records: Records) -> None:
+    assert [one.bar.width for one in made(records, phases={"acquire": 0.0}).phases] == [0.0]
+
+
+def test_tests_that_failed_come_first(records: Records) -> None:
+    tests = (TestResult("goss", "a", "passed"), TestResult("goss", "b", "skipped"), TestResult("goss", "c", "failed"))
+    shown = made(records, tests=tests)
+    assert list(shown.tests) == ["failed", "skipped", "passed"]
+    html = build_html(shown)
+    assert html.index(">c<") < html.index(">a<")
+
+
+def test_controls_are_told_by_chapter_of_cis_and_those_beyond_it_last() -> None:
+    found = compliance(controls(376))
+    assert found
+    assert [chapter.number for chapter in found.chapters] == [1, 2, 3, 4, 5, 6, 7, 0]
+    assert sum(count.number for count in found.counts) == 376
+    assert (found.met, found.judged, found.percent) == (188, 188, 100)
+
+
+def test_controls_of_a_chapter_are_in_cis_order_and_those_that_do_not_hold_come_first() -> None:
+    numbers = {"5.10.1": "compliant", "5.2.1": "compliant", "5.9.1": "failed"}
+    found = compliance(ControlResult(n, status, details={"cis": n}) for n, status in numbers.items())
+    assert found
+    assert [control.id for control in found.chapters[0].controls] == ["5.9.1", "5.2.1", "5.10.1"]
+    assert (found.percent, found.chapters[0].failed) == (66, True)
+
+
+def test_one_control_of_many_that_does_not_hold_is_not_rounded_away() -> None:
+    many = [ControlResult(str(i), "compliant") for i in range(999)]
+    found = compliance([*many, ControlResult("x", "failed")])
+    assert found and found.percent == 99
+
+
+def test_controls_that_are_all_disabled_have_no_percentage() -> None:
+    found = compliance([ControlResult("x", "disabled")])
+    assert found and found.percent is None
+
+
+def test_a_status_of_a_newer_role_is_shown_as_it_is(records: Records) -> None:
+    assert "half done" in build_html(made(records, compliance=(ControlResult("x", "half_done"),)))
+
+
+def test_packages_are_compared_with_the_last_version_of_the_label_that_was_built(records: Records) -> None:
+    records.build("line", packages=packages(3))
+    records.build("line", target="ec2", packages=packages(9))
+    records.build("line", status="failed", artifact=None, packages=())
+    shown = made(records, name="line", packages=(*packages(2), Package("deb", "package-002", "9", "amd64")))
+    assert shown.sources.previous and shown.sources.previous.record.version.label == "1"
+    assert shown.changes and [(change.old, change.new) for change in shown.changes.changed] == [("1.2-1", "9")]
+    assert "since version 1" in text_of(build_html(shown))
+
+
+def test_a_first_version_has_nothing_to_be_compared_with(records: Records) -> None:
+    shown = made(records, name="first")
+    assert shown.changes is None
+    assert "No version of first/debian-12/docker before this one ended well" in text_of(build_html(shown))
+
+
+def test_cache_hits_are_shown_with_their_reason_where_a_layer_tells_of_them(records: Records) -> None:
+    record = records.build("cached", layers=(LayerResult(1, "nginx", "cached"),))
+    assert "Cache" not in build_html(page(gather(records.registry, record, records.home)))
+    layer = {"number": 1, "name": "nginx", "status": "cached", "cache": "hit", "reason": "nothing changed"}
+    records.change(record, layers=[layer])
+    shown = text_of(build_html(page(gather(records.registry, record, records.home))))
+    assert "nginx cached hit nothing changed" in shown
+
+
+@pytest.mark.parametrize("damage", ["missing", "damaged", "no log"])
+def test_what_is_missing_is_said_and_the_rest_is_shown(records: Records, damage: str) -> None:
+    record = records.build("part", log=None if damage == "no log" else "PLAY [x]\n")
+    path = records.home / "builds" / record.id / "result.json"
+    if damage == "missing":
+        path.unlink()
+    elif damage == "damaged":
+        path.write_text('{"schema": 1, "layers": "none"')
+    shown = text_of(build_html(page(gather(records.registry, record, records.home))))
+    assert ("log is not shown" if damage == "no log" else "Compliance and layers are not shown") in shown
+    assert "package-002" in shown and "Package: bash" in shown, "the registry has them"
+
+
+def test_a_build_that_runs_is_shown_as_far_as_it_came(records: Records) -> None:
+    version = records.registry.new_version("running", "sha256:x")
+    number = "20261122T130000-0000ffff"
+    records.registry.start_build(version, number, platform="debian-12", target="docker", spec="web.yml")
+    shown = text_of(build_html(page(gather(records.registry, records.registry.find_build(number), records.home))))
+    assert "running" in shown and "still runs" in shown
+
+
+def test_of_a_long_log_the_end_is_shown_without_colours(records: Records) -> None:
+    lines = [f"\x1b[0;32mline {number}\x1b[0m" for number in range(5000)]
+    shown = made(records, log="\n".join(lines)).sources.log
+    assert shown and not shown.whole
+    assert shown.text.splitlines()[0] == "line 4600" and shown.text.endswith("line 4999")
+
+
+def test_a_failure_outside_of_any_phase_is_told(records: Records) -> None:
+    shown = made(records, status="failed", artifact=None, failure=Failure(message="its base was not built"))
+    assert "Failed its base was not built" in text_of(build_html(shown))
+
+
+def test_the_policy_allows_the_pages_own_style_and_script_and_nothing_else(records: Records) -> None:
+    html = build_html(made(records))
+    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', html)
+    assert policy
+    for tag in ("style", "script"):
+        (content,) = re.findall(rf"<{tag}>(.*?)</{tag}>", html, flags=re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+        assert f"{tag}-src &#39;sha256-{digest}&#39;" in policy[1]
+    assert "default-src &#39;none&#39;" in policy[1]
+    assert " style=" not in html and " onclick=" not in html, "the policy would refuse them"
+
+
+def entry(records: Records, **given: object) -> Entry:
+    record = records.build(**given)
+    good = record if record.state == "built" else None
+    return Entry(record, good, None, "x.html")
+
+
+@pytest.mark.parametrize(("days", "tone"), [(0, "good"), (29, "good"), (30, "warn"), (89, "warn"), (90, "bad")])
+def test_an_image_ages(records: Records, days: int, tone: str) -> None:
+    assert entry(records).freshness(NOON + timedelta(days=days)) == tone
+
+
+def test_the_index_counts_what_failed_and_what_is_old(records: Records) -> None:
+    index = Index(
+        (entry(records, name="a"), entry(records, name="b", status="failed", artifact=None), entry(records, name="a"))
+    )
+    assert (index.images, index.failed(), index.ageing(NOON)) == (2, 1, 1)
+    assert [one.number for one in index.filters(NOON)] == [1, 2]
+    assert "3 images from 2 specs" in text_of(index_html(index, NOON))
+
+
+def test_the_index_shows_the_last_good_version_beside_a_newer_one_that_failed(records: Records, tmp_path: Path) -> None:
+    records.build("again")
+    newest = records.build("again", status="failed", artifact=None)
+    all_pages(records.registry, records.home, tmp_path / "index.html", NOON)
+    html = (tmp_path / "index.html").read_text()
+    (line,) = [one for one in html.split("<tr ") if f'href="{newest.id}.html"' in one]
+    assert "again debian-12 / docker failed 2 good: 1" in text_of(f"<tr {line}")
+    assert (tmp_path / f"{newest.id}.html").exists()
+
+
+def test_an_index_of_nothing_says_so() -> None:
+    assert "No image is recorded yet" in index_html(Index(()))
+
+
+@pytest.fixture
+def goldsmith(records: Records, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    monkeypatch.setenv("GOLDSMITH_HOME", str(records.home))
+    return lambda *arguments: CliRunner().invoke(cli.main, ["report", *map(str, arguments)])
+
+
+def test_a_build_is_reported_by_its_label_and_all_are_with_all(
+    goldsmith: Callable[..., Result], records: Records, tmp_path: Path
+) -> None:
+    record = records.build("cli")
+    done = goldsmith("cli/debian-12/docker", "-o", tmp_path / "report.html")
+    assert (done.exit_code, done.output) == (0, f"{tmp_path}/report.html: build {record.id} of {record.label}\n")
+    done = goldsmith("--all", "-o", tmp_path / "all" / "index.html", "--json")
+    assert done.exit_code == 0
+    told = json.loads(done.output)
+    assert told["file"] == str(tmp_path / "all" / "index.html")
+    assert len(list((tmp_path / "all").glob("*.html"))) == told["builds"] + 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["-o", "x.html"], 2, "name a BUILD, or --all"),
+        (["web", "--all", "-o", "x.html"], 2, "name a BUILD, or --all"),
+        (["nothing/here/docker", "-o", "x.html"], 2, "no build 'nothing/here/docker' is recorded"),
+        (["cli/debian-12/docker", "-o", "/proc/x.html"], 3, "/proc/x.html cannot be written"),
+        (["cli/debian-12/docker"], 2, "Missing option '-o'"),
+    ],
+)
+def test_what_cannot_be_reported_is_told(
+    goldsmith: Callable[..., Result], records: Records, arguments: list[str], code: int, said: str
+) -> None:
+    records.build("cli")
+    done = goldsmith(*arguments)
+    assert (done.exit_code, said in done.output) == (code, True), done.output
+
+
+def test_the_same_record_gives_the_same_page(records: Records, tmp_path: Path) -> None:
+    record = records.build("same")
+    for name in "ab":
+        build_page(records.registry, record, records.home, tmp_path / name)
+    clock = re.compile(r"on \d{4}-\d\d-\d\d \d\d:\d\d UTC|[^>]*ago")
+    first, second = (clock.sub("", (tmp_path / name).read_text()) for name in "ab")
+    assert first == second
