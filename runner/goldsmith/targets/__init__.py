@@ -15,6 +15,19 @@ GROUP = "goldsmith.targets"
 
 
 @dataclass(frozen=True)
+class Base:
+    """What a source means now.
+
+    Attributes:
+        id: Immutable identity, as `goldsmith.result.Source` has it; None where only the digest is known.
+        digest: Digest in a registry, without the repository; None where there is none.
+    """
+
+    id: str | None
+    digest: str | None = None
+
+
+@dataclass(frozen=True)
 class Target:
     """A kind of artifact and the playbook that makes it.
 
@@ -31,6 +44,8 @@ class Target:
         from_artifact: Returns the source, in the keys of `source`, that starts from an artifact's identity, for
             ``from:``.
         regions: Returns the regions of a cloud in which a build with these options makes things, for sweeping.
+        newest: Given a source and options, says what a build would start from now, without making anything; None where
+            only a build can tell. Raises `EnvironmentFault` when it cannot be found out.
     """
 
     name: str
@@ -41,6 +56,7 @@ class Target:
     publish: str | None = None
     from_artifact: Callable[[str], Mapping[str, Any]] = lambda identity: {"id": identity}
     regions: Callable[[Any], Sequence[str]] = lambda _options: ()
+    newest: Callable[[Any, Any], Base | None] = lambda _source, _options: None
 
 
 def installed() -> dict[str, Target]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from goldsmith.errors import EnvironmentFault
 from goldsmith.spec.types import Command, Duration, Model, Scalar, StringMap
-from goldsmith.targets import Target
+from goldsmith.targets import Base, Target
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -133,11 +134,32 @@ def _require() -> None:
     engine().close()
 
 
+def _newest(source: DockerSource, _options: object) -> Base | None:
+    """Return the image that a name stands for: in the engine, or in the registry where a build would ask that."""
+    from docker.errors import DockerException, ImageNotFound  # noqa: PLC0415
+
+    if source.image is None:
+        return None
+    with closing(engine()) as client:
+        try:
+            if source.pull != "always":
+                with suppress(ImageNotFound):
+                    return Base(str(client.images.get(source.image).id))
+            if source.pull == "never":
+                return None
+            return Base(None, str(client.images.get_registry_data(source.image).id))
+        except DockerException as error:
+            raise EnvironmentFault(
+                f"what {source.image} is now cannot be found out: {error}", "Is the registry up? docker login may help."
+            ) from error
+
+
 target = Target(
     name="docker",
     source=DockerSource,
     options=DockerOptions,
     playbook="goldsmith.images.docker",
     require=_require,
+    newest=_newest,
     from_artifact=lambda identity: {"image": identity, "pull": "never"},
 )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from goldsmith.errors import EnvironmentFault
 from goldsmith.spec.types import Duration, Model, Scalar, StringMap
-from goldsmith.targets import Target
+from goldsmith.targets import Base, Target
 
 Region = Annotated[str, Field(pattern=r"^[a-z]{2,}(?:-[a-z]+)+-\d+$")]
 Account = Annotated[Scalar, Field(pattern=r"^\d{12}$", description="Account number: twelve digits, quoted in YAML.")]
@@ -289,12 +290,35 @@ def _require() -> None:
         ) from error
 
 
+def _newest(source: Ec2Source, options: Ec2Options) -> Base | None:
+    """Return the image that owner and name, or a parameter, stand for."""
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    from ansible_collections.goldsmith.images.plugins.module_utils._aws import Aws, explain  # noqa: PLC0415
+    from ansible_collections.goldsmith.images.plugins.module_utils._ec2_source import Wanted, find  # noqa: PLC0415
+    from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault  # noqa: PLC0415
+
+    if source.from_ is not None:
+        return None
+    if source.id is not None:
+        return Base(source.id)
+    asked = source.ami.model_dump() if source.ami else {"ssm": source.ssm}
+    wanted = Wanted(**asked | {"architecture": asked.get("architecture") or source.architecture})
+    try:
+        return Base(str(find(Aws(region=options.region), wanted, datetime.now(UTC))["ImageId"]))
+    except Fault as fault:
+        raise EnvironmentFault(f"what {wanted.called} is now cannot be found out: {fault}") from fault
+    except (ClientError, BotoCoreError) as error:
+        raise EnvironmentFault(f"what {wanted.called} is now cannot be found out: {explain(error)}") from error
+
+
 target = Target(
     name="ec2",
     source=Ec2Source,
     options=Ec2Options,
     playbook="goldsmith.images.ec2",
     require=_require,
+    newest=_newest,
     publish="goldsmith.images.ec2_publish",
     regions=_regions,
     from_artifact=lambda identity: {"id": identity},

@@ -1,0 +1,65 @@
+"""What is known of vulnerabilities: Debian's data, from its address, a mirror's or a file, kept for an hour."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import requests
+
+from ansible_collections.goldsmith.images.plugins.module_utils._debian_cves import Vulnerability
+from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
+from ansible_collections.goldsmith.images.plugins.modules.package_cves import DEBSECAN, Store
+from goldsmith.errors import EnvironmentFault
+
+VARIABLE = "GOLDSMITH_CVE_DATA"
+NONE = "none"
+"""Instead of an address: do without."""
+
+_MAX_AGE = 3600
+_HINT = (
+    f"Name a mirror's address or a file by {VARIABLE} or --cve-data ({{release}} in it stands for the release), "
+    f"or do without: --cve-data {NONE}"
+)
+
+
+def vulnerabilities(release: str, data: str, cache: Path, *, offline: bool) -> list[Vulnerability]:
+    """Return what is known of a release.
+
+    Args:
+        release: Codename, such as ``bookworm``.
+        data: Address or path of debsecan's data or of the security tracker's JSON, compressed or not; ``{release}`` in
+            it stands for the release. `NONE` gives nothing; empty means Debian's own.
+        cache: Directory to keep what was read in.
+        offline: Ask no server: what is kept will do, however old it is.
+
+    Raises:
+        EnvironmentFault: It cannot be had or read.
+    """
+    if data == NONE:
+        return []
+    place = (data or f"{DEBSECAN}{{release}}").replace("{release}", release)
+
+    def fetch(address: str) -> bytes:
+        if offline:
+            raise OSError("nothing is kept of it, and --offline forbids to ask")
+        answer = requests.get(address, timeout=(5, 60))
+        answer.raise_for_status()
+        return answer.content
+
+    try:
+        # A request that fails is an OSError too, see `requests.RequestException`.
+        return Store(cache, math.inf if offline else _MAX_AGE).vulnerabilities(place, release, fetch)
+    except Fault as fault:
+        raise EnvironmentFault(str(fault), _HINT) from fault
+    except OSError as error:
+        raise EnvironmentFault(
+            f"{cache} cannot be written: {error}", "Name another place by GOLDSMITH_HOME."
+        ) from error
+
+
+def configured(environ: Mapping[str, str] = os.environ) -> str:
+    """Return where the data is, as the environment has it; empty for Debian's own."""
+    return environ.get(VARIABLE, "")
