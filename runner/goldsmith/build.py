@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets as random
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
@@ -40,12 +41,14 @@ class Options:
         on_error: What becomes of the machine of a build that failed.
         debug: Pause between phases and layers.
         verbosity: Number of ``-v`` for Ansible.
+        indexes: SHA-256 of archives' signed indexes by address, as they were just before, by label of the build.
     """
 
     jobs: int = 1
     on_error: Literal["cleanup", "keep", "ask"] = "cleanup"
     debug: bool = False
     verbosity: int = 0
+    indexes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -178,6 +181,7 @@ class BuildRun:
                 parameters=build.loaded.spec.parameters,
                 secrets=sorted(secrets),
                 tools=tools(),
+                ingredients=self._ingredients(build, recorded.label),
                 log=directory / LOG,
             )
             self.reporter.event(Event("started", build.label, name=build_id))
@@ -186,6 +190,14 @@ class BuildRun:
             record(directory, build.loaded, done.result)
         self.reporter.event(finished(done))
         return done
+
+    def _ingredients(self, build: Build, version: str) -> dict[str, str] | None:
+        """Return what goes in; None where a file cannot be read, which the build itself will tell."""
+        with contextlib.suppress(GoldsmithError):
+            seen = self.options.indexes.get(build.label, {})
+            found = went_in(planned(build, version, self.registry, require_parent=False))
+            return found | {f"index:{url}": digest for url, digest in seen.items()}
+        return None
 
     def _outcome(self, attempt: Attempt, secrets: Mapping[str, str], base: Done | None) -> tuple[Done, Parent | None]:
         """Plan and run a build; say how it ended, whatever went wrong, and what it started from."""

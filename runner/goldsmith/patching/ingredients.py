@@ -17,6 +17,8 @@ name                          text
 ``test:<path>``               likewise
 ``file:<path>``               likewise; files below group_vars and host_vars
 ``collection:<name>``         version
+``set:<parameter>``           what `--set` said
+``index:<address>``           SHA-256 of an archive's signed index just before, where it was looked at
 ``policy:max_age``            seconds
 ``ansible-core``, …           version of what builds
 ============================  ==========================================================================
@@ -71,6 +73,7 @@ def ingredients(
         **{f"parameter:{name}": _digest(value) for name, value in spec.parameters.items()},
         **{f"secret:{name}": _digest(_origin(dump(secret))) for name, secret in spec.secrets.items()},
         **{f"target:{name}": _digest(value) for name, value in dump(build.options(PLACEHOLDER_VERSION)).items()},
+        **{f"set:{name}": text for name, text in build.loaded.overrides.items()},
         **tools,
     }
     if spec.version is not None:

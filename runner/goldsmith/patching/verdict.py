@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import pairwise
 from typing import Literal
 
 from goldsmith.patching.freshness import Freshness
@@ -107,7 +108,7 @@ def with_parents(verdicts: Iterable[Verdict], parents: Mapping[str, str]) -> lis
         chain = [label]
         while (above := parents.get(chain[-1])) in known and above not in chain:
             chain.append(str(above))
-        for child, parent in reversed(list(zip(chain, chain[1:], strict=False))):
+        for child, parent in reversed(list(pairwise(chain))):
             if known[parent].reasons and not any(reason.kind == "parent" for reason in known[child].reasons):
                 reason = Reason("parent", f"its base {parent} is to be built anew", {"parent": parent})
                 known[child] = replace(known[child], reasons=(*known[child].reasons, reason))
@@ -115,8 +116,7 @@ def with_parents(verdicts: Iterable[Verdict], parents: Mapping[str, str]) -> lis
 
 
 def _base(recorded: Recorded, now: Now) -> list[Reason]:
-    source = recorded.source or {}
-    before = source.get("id") or recorded.base_identity
+    before = recorded.base
     if now.parent is not None:
         if now.parent.identity != before:
             text = f"its base {now.parent.label} was built anew: {now.parent.version}"
@@ -126,12 +126,11 @@ def _base(recorded: Recorded, now: Now) -> list[Reason]:
         return []
     if now.base is None:
         return []
-    digest = str(source.get("digest") or "").rpartition("@")[2]
-    pairs: Sequence[tuple[object, str | None]] = ((digest, now.base.digest), (before, now.base.id))
-    for old, new in pairs:
+    digest = (recorded.base_digest or "").rpartition("@")[2]
+    for old, new in ((digest, now.base.digest), (before, now.base.id)):
         if old and new:
-            details = {"before": str(old), "now": new}
-            return [Reason("base", f"the base moved: {_short(str(old))} -> {_short(new)}", details)] if old != new else []
+            moved = f"the base moved: {_short(old)} -> {_short(new)}"
+            return [Reason("base", moved, {"before": old, "now": new})] if old != new else []
     return []
 
 
@@ -159,8 +158,7 @@ def _packages(freshness: Freshness) -> Reason:
 
 def _saw(recorded: Recorded, indexes: Mapping[str, str] | None) -> bool:
     """Return whether the image was built when its archives had the same indexes as now."""
-    inrelease = (recorded.source or {}).get("inrelease")
-    seen = dict(inrelease) if isinstance(inrelease, dict) else {}
+    seen = dict(recorded.inrelease)
     for name, digest in (recorded.ingredients or {}).items():
         if name.startswith("index:"):
             seen[name.removeprefix("index:")] = digest

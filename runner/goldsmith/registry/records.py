@@ -146,6 +146,49 @@ class Evidence:
 
 
 @dataclass(frozen=True)
+class Recorded:
+    """The newest artifact of a label that is there, with what planning wants to know of it.
+
+    Attributes:
+        label: Label of its build, ``name/platform/target``.
+        version: The version it belongs to.
+        fingerprint: Digest of what the spec said.
+        build: Id of the build that made it.
+        built: When that ended, in UTC.
+        spec: Path of the spec.
+        ingredients: What went in, by name; ``None`` where that was not recorded.
+        inventory: Number of its inventory for `Registry.inventories`, or ``None`` where nothing was found inside.
+        base: Identity of what it was built on, or ``None``.
+        base_digest: Digest of that in a registry, with the repository, or ``None``.
+        inrelease: SHA-256 of the archives' signed indexes that a base of packages was made from, by address.
+        artifact: Number of the artifact.
+        identity: Image id ``sha256:…`` or AMI id.
+        parent: Number of the recorded artifact it was built on, where the base was one of ours.
+        sources: Where packages are fetched from inside, as the modules' ``sources`` has it.
+        revoked: Why its version is revoked, or ``None``.
+    """
+
+    label: str
+    version: Version
+    platform: str
+    target: str
+    fingerprint: str
+    build: str
+    built: datetime
+    spec: str
+    ingredients: Mapping[str, str] | None
+    inventory: int | None
+    base: str | None
+    base_digest: str | None
+    inrelease: Mapping[str, str]
+    artifact: int
+    identity: str
+    parent: int | None
+    sources: tuple[Mapping[str, JsonValue], ...]
+    revoked: str | None
+
+
+@dataclass(frozen=True)
 class VersionDetail:
     """A version with its builds, in the order they were started."""
 

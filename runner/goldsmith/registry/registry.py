@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from goldsmith import __version__
 from goldsmith.errors import EnvironmentFault, GoldsmithError
 from goldsmith.home import home
-from goldsmith.registry import _inventory, _queries, _rows, models
+from goldsmith.registry import _inventory, _planning, _queries, _rows, models
 from goldsmith.registry._database import Database
 from goldsmith.registry.records import (
     ArtifactRecord,
@@ -25,6 +25,7 @@ from goldsmith.registry.records import (
     Evidence,
     ImageDetail,
     ImageSummary,
+    Recorded,
     Version,
     artifact_of,
 )
@@ -296,6 +297,16 @@ class Registry:
         with self._database.read() as session:
             row = _queries.newest_artifact(session, image, platform, target)
             return None if row is None else artifact_of(row)
+
+    def available(self) -> Iterator[Recorded]:
+        """Yield the newest artifact of every label that is still there, of builds that ended well, by label."""
+        with self._database.read() as session:
+            yield from _planning.available(session)
+
+    def inventories(self, numbers: Sequence[int]) -> Iterator[tuple[int, Sequence[Package]]]:
+        """Yield the packages of inventories, by `Recorded.inventory`; only a few are held in memory at once."""
+        with self._database.read() as session:
+            yield from _planning.members(session, numbers)
 
     def images(self) -> tuple[ImageSummary, ...]:
         """Return all images, by name."""
