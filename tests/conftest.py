@@ -19,6 +19,7 @@ import pytest
 from goldsmith.lab import Lab
 
 MODULES = "ansible_collections.goldsmith.images.plugins.modules"
+APT = "apt-get -o Acquire::Retries::Delay=false"  # a retry that is put off was seen to be waited for forever
 
 
 def call_module(name: str, **arguments: object) -> dict[str, object]:
@@ -56,6 +57,23 @@ def base_image() -> str:
     result = call_module("docker_source", debootstrap={"suite": "bookworm"})
     assert "source" in result, result
     return str(result["source"]["id"])
+
+
+@pytest.fixture(scope="session")
+def python_image(base_image: str, docker_client: docker.DockerClient) -> str:
+    """Id of the base image with Python in it, so that a test that is about something else runs in seconds."""
+    reference = f"goldsmith-test/python:{base_image.removeprefix('sha256:')[:12]}"
+    try:
+        return str(docker_client.images.get(reference).id)
+    except docker.errors.ImageNotFound:
+        install = f"{APT} update && {APT} install -y --no-install-recommends python3 python3-apt && apt-get clean"
+        container = docker_client.containers.run(base_image, ["sh", "-c", install], detach=True)
+        try:
+            assert container.wait()["StatusCode"] == 0, container.logs().decode()
+            repository, tag = reference.split(":")
+            return str(container.commit(repository, tag).id)
+        finally:
+            container.remove(force=True, v=True)
 
 
 class Registry:

@@ -17,7 +17,6 @@ import pytest
 
 from goldsmith.lab import Lab
 
-APT = "apt-get -o Acquire::Retries::Delay=false"  # a retry that is put off was seen to be waited for forever
 GOLDSMITH = str(Path(sys.executable).parent / "goldsmith")
 
 
@@ -82,23 +81,6 @@ def goldsmith(tmp_path: Path, docker_client: docker.DockerClient) -> Iterator[Cl
         container.remove(force=True, v=True)
     for image in docker_client.images.list(filters=labelled):
         docker_client.images.remove(image.id, force=True)
-
-
-@pytest.fixture(scope="session")
-def python_image(base_image: str, docker_client: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Id of the base image with Python in it, so that a test that is about something else builds in seconds."""
-    reference = f"goldsmith-test/python:{base_image.removeprefix('sha256:')[:12]}"
-    try:
-        return str(docker_client.images.get(reference).id)
-    except docker.errors.ImageNotFound:
-        install = f"{APT} update && {APT} install -y --no-install-recommends python3 python3-apt && apt-get clean"
-        container = docker_client.containers.run(base_image, ["sh", "-c", install], detach=True)
-        try:
-            assert container.wait()["StatusCode"] == 0, container.logs().decode()
-            repository, tag = reference.split(":")
-            return str(container.commit(repository, tag).id)
-        finally:
-            container.remove(force=True, v=True)
 
 
 SpecWriter = Callable[..., Path]

@@ -12,8 +12,8 @@ from typing import Any
 import docker
 import pytest
 
-from ..conftest import run_image
-from .conftest import APT, Cli
+from ..conftest import APT, run_image
+from .conftest import Cli
 
 pytestmark = [pytest.mark.docker, pytest.mark.network]
 

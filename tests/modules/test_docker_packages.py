@@ -37,13 +37,23 @@ Description: Secure Sockets Layer toolkit
 """
 
 
-def put(container: Any, files: dict[str, str]) -> None:
+LIBRARIES = {
+    "opt/app/flask-3.1.0.dist-info/METADATA": "Name: flask\nVersion: 3.1.0\nLicense-Expression: BSD-3-Clause\n",
+    "srv/a b/node_modules/@x/y/package.json": '{"name": "@x/y", "version": "1.0.0", "license": "MIT"}',
+    "srv/a b/node_modules/@x/y/test/package.json": '{"name": "fixture", "version": "1.0.0"}',
+    "tmp/z.dist-info/METADATA": "Name: z\nVersion: 1\n",
+}
+GO = b"\x7fELF" + bytes(1100 << 10) + (b"\xff Go buildinf:\x08\x02").ljust(32, b"\0") + b"\x08go1.22.1\0"
+
+
+def put(container: Any, files: dict[str, str | bytes]) -> None:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for path, text in files.items():
+            content = text.encode() if isinstance(text, str) else text
             info = tarfile.TarInfo(path)
-            info.size = len(text.encode())
-            archive.addfile(info, io.BytesIO(text.encode()))
+            info.size, info.mode = len(content), 0o755
+            archive.addfile(info, io.BytesIO(content))
     assert container.put_archive("/", buffer.getvalue())
 
 
@@ -125,7 +135,47 @@ def test_packages_of_alpine_are_read(run_module: RunModule, empty: Any) -> None:
 
 
 def test_machine_without_a_package_database_has_no_packages(run_module: RunModule, empty: Any) -> None:
-    assert run_module("docker_packages", container=empty.id)["packages"] == []
+    result = run_module("docker_packages", container=empty.id)
+
+    assert result["packages"] == []
+    assert result["software"] == {"os": {}, "databases": [], "licenses": {}, "libraries": []}
+
+
+FOUND = [
+    ("golang", "stdlib", "1.22.1", []),
+    ("npm", "@x/y", "1.0.0", ["MIT"]),
+    ("pypi", "flask", "3.1.0", ["BSD-3-Clause"]),
+]
+
+
+def test_libraries_and_licences_beside_the_packages_are_found(
+    run_module: RunModule, start_container: Callable[..., Any]
+) -> None:
+    container = start_container()
+    owned = "usr/lib/python3/dist-packages/owned.egg-info"
+    put(
+        container,
+        LIBRARIES
+        | {"usr/local/bin/tool": GO, owned: "Name: owned\nVersion: 1\n", "var/lib/dpkg/info/owned.list": f"/{owned}\n"}
+        | {"usr/share/doc/dash/copyright": "Format: https://x/copyright-format/1.0/\nLicense: BSD-3-clause\n"},
+    )
+
+    software = run_module("docker_packages", container=container.id)["software"]
+
+    found = [(one["type"], one["name"], one["version"], one["licenses"]) for one in software["libraries"]]
+    assert found == FOUND
+    assert software["licenses"]["deb dash"] == ["BSD-3-clause"]
+    assert (software["os"]["ID"], software["os"]["VERSION_ID"], software["databases"]) == ("debian", "12", ["dpkg"])
+
+
+def test_libraries_of_a_machine_without_tools_are_found_from_outside(run_module: RunModule, empty: Any) -> None:
+    put(empty, LIBRARIES | {"bin/tool": GO, "etc/os-release": "ID=wolfi\n"})
+
+    software = run_module("docker_packages", container=empty.id)["software"]
+
+    found = [(one["type"], one["name"], one["version"], one["licenses"]) for one in software["libraries"]]
+    assert found == FOUND
+    assert software["os"] == {"ID": "wolfi"}
 
 
 def test_machine_that_is_not_there_is_said_so(run_module: RunModule, unique: str) -> None:

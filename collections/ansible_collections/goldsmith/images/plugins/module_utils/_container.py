@@ -111,6 +111,21 @@ def execute(client: Any, container: str, script: str, env: Mapping[str, str] | N
     return outcome
 
 
+def output(client: Any, container: str, script: str) -> Iterator[bytes]:
+    """Run a script with the container's own ``/bin/sh`` as root, and yield what it writes to its standard output.
+
+    Where there is none, or the container does not run, nothing is yielded: what an engine says of it is left out.
+    """
+    api = client.api
+    try:
+        job = api.exec_create(container, ["/bin/sh", "-c", script], user="0:0", workdir="/")["Id"]
+        for stdout, _stderr in api.exec_start(job, demux=True, stream=True):
+            if stdout:
+                yield stdout
+    except APIError:
+        return
+
+
 def read_files(client: Any, container: str, path: str) -> Iterator[tuple[str, str]]:
     """Yield name and text of a file, or of each file below a directory; nothing if there is no such path.
 

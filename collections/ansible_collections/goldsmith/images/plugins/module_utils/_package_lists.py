@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from typing import Iterable, Iterator
+from typing import Iterable, Iterator, Tuple
 
 Entry = dict[str, str]
 """A package: its ``name``, ``version`` (with the epoch), ``arch``, ``source``, ``source_version`` and ``type``."""
@@ -16,8 +16,10 @@ DPKG_PARTS = "/var/lib/dpkg/status.d"
 """Images without a package manager ("distroless") have a file a package here, and one with its sums."""
 APK_INSTALLED = "/lib/apk/db/installed"
 RPM_DATABASES = ("/var/lib/rpm", "/usr/lib/sysimage/rpm")
-RPM_QUERY = "%{NAME}|%|EPOCH?{%{EPOCH}:}:{}||%{VERSION}-%{RELEASE}|%{ARCH}|%{SOURCERPM}\\n"
+RPM_QUERY = "%{NAME}|%|EPOCH?{%{EPOCH}:}:{}||%{VERSION}-%{RELEASE}|%{ARCH}|%{SOURCERPM}|%{LICENSE}\\n"
 """Format in which rpm is asked; see `rpms`."""
+RPM_FILES = "[%{FILENAMES}\\n]"
+"""Format in which rpm is asked for the paths of all packages' files."""
 
 _SOURCE_RPM = re.compile(r"^(?P<name>.+)-(?P<version>[^-]+-[^-]+)\.(?:no)?src\.rpm$")
 
@@ -73,6 +75,34 @@ def rpms(text: str) -> Iterator[Entry]:
             "source_version": epoch + match["version"] if match else epoch + version,
             "type": "rpm",
         }
+
+
+def apk_licenses(text: str) -> Iterator[Tuple[str, list[str]]]:
+    """Read the licences of packages, by type and name, from apk's database."""
+    yield from ((f"apk {fields['P']}", [fields["L"]]) for fields in _paragraphs(text, ":") if fields.get("L"))
+
+
+def apk_files(text: str) -> Iterator[str]:
+    """Read the paths of the packages' files from apk's database."""
+    folder = ""
+    for line in text.splitlines():
+        if line.startswith("F:"):
+            folder = line[2:]
+        elif line.startswith("R:"):
+            yield f"/{folder}/{line[2:]}" if folder else f"/{line[2:]}"
+
+
+def deb_files(text: str) -> Iterator[str]:
+    """Read the paths of a package's files from dpkg's list of their sums."""
+    yield from ("/" + line.split("  ", 1)[1] for line in text.splitlines() if "  " in line)
+
+
+def rpm_licenses(text: str) -> Iterator[Tuple[str, list[str]]]:
+    """Read the licences of packages, by type and name, from rpm's answer."""
+    for line in text.splitlines():
+        parts = line.split("|", 5)
+        if len(parts) == 6 and parts[0] != "gpg-pubkey" and parts[5] not in ("", "(none)"):
+            yield f"rpm {parts[0]}", [parts[5]]
 
 
 def _paragraphs(text: str, separator: str) -> Iterator[dict[str, str]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: docker_packages
-short_description: List the packages in a container, and where more are fetched from
+short_description: List the packages and libraries in a container, and where more are fetched from
 version_added: 0.1.0
 author: Goldsmith contributors (@goldsmith)
 extends_documentation_fragment: goldsmith.images.docker
@@ -16,6 +16,8 @@ description:
     security advisories name them.
   - Debian's and Alpine's databases are read from outside, so neither a shell nor a running container is needed.
     For rpm, the container must run and hold C(rpm).
+  - Metadata of libraries, and licences, are looked for by the container's own C(find) and C(tar); where it has none or
+    does not run, all of its disk is read through the engine.
 options:
   container:
     description: Name or ID of the container.
@@ -100,6 +102,60 @@ sources:
     check_valid_until:
       description: Whether an index of it runs out on the day that it names.
       type: bool
+software:
+  description:
+    - What else the disk says of the software on it. A library that came in a package is told of as that package, as a
+      distribution mends faults without a new version of the library.
+  returned: success
+  type: dict
+  contains:
+    os:
+      description: The variables of os-release(5); empty where there is none.
+      type: dict
+      sample: {"ID": "debian", "VERSION_ID": "12"}
+    databases:
+      description: The package databases that are there, V(apk), V(dpkg), V(rpm).
+      type: list
+      elements: str
+      sample: [dpkg]
+    licenses:
+      description:
+        - Licences by type and name of a package, as the distribution writes them.
+        - Debian's are read where a package's copyright file is there and machine-readable.
+      type: dict
+      sample: {"deb dash": ["BSD-3-clause", "Expat"]}
+    libraries:
+      description: Libraries and programs of Python, Node, Java and Go that tell of themselves and are in no package.
+      type: list
+      elements: dict
+      contains:
+        type:
+          description: Type of a package URL, V(pypi), V(npm), V(maven), V(golang).
+          type: str
+          sample: pypi
+        name:
+          description: Name, with the group or the scope where it has one.
+          type: str
+          sample: flask
+        version:
+          description: Version.
+          type: str
+          sample: 3.1.0
+        path:
+          description: The file that tells.
+          type: str
+          sample: /opt/app/lib/python3.11/site-packages/flask-3.1.0.dist-info/METADATA
+        licenses:
+          description: Licences as the metadata name them.
+          type: list
+          elements: str
+          sample: [BSD-3-Clause]
+        hashes:
+          description:
+            - Hashes by algorithm, where they are known, of the archive it was installed from, or of the jar it is.
+            - C(h1) is Go's own of a module.
+          type: dict
+          sample: {}
 """
 
 from typing import Any
@@ -109,7 +165,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.goldsmith.images.plugins.module_utils._container import find
 from ansible_collections.goldsmith.images.plugins.module_utils._docker import DOCKER_OPTIONS, run
 from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
-from ansible_collections.goldsmith.images.plugins.module_utils._packages import packages, sources
+from ansible_collections.goldsmith.images.plugins.module_utils._inventory import inventory
+from ansible_collections.goldsmith.images.plugins.module_utils._packages import ContainerDisk
 
 
 def work(client: Any, module: AnsibleModule) -> dict[str, Any]:
@@ -117,7 +174,7 @@ def work(client: Any, module: AnsibleModule) -> dict[str, Any]:
     found = find(client, container)
     if found is None:
         raise Fault(f"there is no container {container} in this engine: it was never made, or somebody removed it.")
-    return {"changed": False, "packages": packages(client, found["Id"]), "sources": sources(client, found["Id"])}
+    return {"changed": False, **inventory(ContainerDisk(client, found["Id"], found["State"]["Running"]))}
 
 
 def main() -> None:

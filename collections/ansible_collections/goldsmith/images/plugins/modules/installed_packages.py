@@ -7,13 +7,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: installed_packages
-short_description: List the packages on a machine, and where more are fetched from
+short_description: List the packages and libraries on a machine, and where more are fetched from
 version_added: 0.1.0
 author: Goldsmith contributors (@goldsmith)
 description:
   - Lists the packages that are installed on the machine where it runs, with the source packages they were built from,
     by which security advisories name them.
   - Reads the databases of dpkg and apk by itself, and asks C(rpm). Nothing else than Python is needed.
+  - Metadata of libraries, and licences, are looked for by the machine's own C(find), where it has one.
   - Returns what M(goldsmith.images.docker_packages) returns of a container that is read from outside.
 options: {}
 attributes:
@@ -94,79 +95,132 @@ sources:
     check_valid_until:
       description: Whether an index of it runs out on the day that it names.
       type: bool
+software:
+  description:
+    - What else the disk says of the software on it. A library that came in a package is told of as that package, as a
+      distribution mends faults without a new version of the library.
+  returned: success
+  type: dict
+  contains:
+    os:
+      description: The variables of os-release(5); empty where there is none.
+      type: dict
+      sample: {"ID": "debian", "VERSION_ID": "12"}
+    databases:
+      description: The package databases that are there, V(apk), V(dpkg), V(rpm).
+      type: list
+      elements: str
+      sample: [dpkg]
+    licenses:
+      description:
+        - Licences by type and name of a package, as the distribution writes them.
+        - Debian's are read where a package's copyright file is there and machine-readable.
+      type: dict
+      sample: {"deb dash": ["BSD-3-clause", "Expat"]}
+    libraries:
+      description: Libraries and programs of Python, Node, Java and Go that tell of themselves and are in no package.
+      type: list
+      elements: dict
+      contains:
+        type:
+          description: Type of a package URL, V(pypi), V(npm), V(maven), V(golang).
+          type: str
+          sample: pypi
+        name:
+          description: Name, with the group or the scope where it has one.
+          type: str
+          sample: flask
+        version:
+          description: Version.
+          type: str
+          sample: 3.1.0
+        path:
+          description: The file that tells.
+          type: str
+          sample: /opt/app/lib/python3.11/site-packages/flask-3.1.0.dist-info/METADATA
+        licenses:
+          description: Licences as the metadata name them.
+          type: list
+          elements: str
+          sample: [BSD-3-Clause]
+        hashes:
+          description:
+            - Hashes by algorithm, where they are known, of the archive it was installed from, or of the jar it is.
+            - C(h1) is Go's own of a module.
+          type: dict
+          sample: {}
 """
 
 from pathlib import Path
-from typing import Callable, Iterator, Tuple
+from typing import Iterator, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.goldsmith.images.plugins.module_utils._apt_sources import PLACES, described
-from ansible_collections.goldsmith.images.plugins.module_utils._package_lists import (
-    APK_INSTALLED,
-    DPKG_PARTS,
-    DPKG_STATUS,
-    RPM_DATABASES,
-    RPM_QUERY,
-    Entry,
-    apks,
-    debs,
-    in_order,
-    rpms,
-)
+from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
+from ansible_collections.goldsmith.images.plugins.module_utils._inventory import inventory
+from ansible_collections.goldsmith.images.plugins.module_utils._software import Findings
+from ansible_collections.goldsmith.images.plugins.module_utils._software_search import search
 
 
-def packages(root: Path, ask_rpm: Callable[[], str]) -> list[Entry]:
-    """Return the packages of a machine, sorted.
+class LocalDisk:
+    """The disk of the machine where this runs."""
 
-    Args:
-        root: Its root directory.
-        ask_rpm: Returns rpm's answer to `RPM_QUERY`; asked where rpm has a database.
-    """
-    found: list[Entry] = []
-    for _name, text in _files(root, DPKG_STATUS):
-        found.extend(debs(text))
-    for name, text in _files(root, DPKG_PARTS):
-        if not name.endswith(".md5sums"):
-            found.extend(debs(text, needs_status=False))
-    for _name, text in _files(root, APK_INSTALLED):
-        found.extend(apks(text))
-    if any(True for path in RPM_DATABASES for _file in _below(root, path)):
-        found.extend(rpms(ask_rpm()))
-    return in_order(found)
+    def __init__(self, module: AnsibleModule) -> None:
+        self._module = module
+
+    def files(self, path: str) -> Iterator[Tuple[str, str]]:
+        """Yield name and text of a file, or of each file in a directory; nothing if there is no such path."""
+        for file in _below(Path(path)):
+            yield file.name, file.read_text(encoding="utf-8", errors="replace")
+
+    def rpm(self, query: str) -> str:
+        """Return what rpm answers about all packages; nothing where it is not there.
+
+        Raises:
+            Fault: It cannot read its database.
+        """
+        program = self._module.get_bin_path("rpm")
+        if program is None:
+            return ""
+        status, output, complaint = self._module.run_command([program, "-qa", "--qf", query])
+        if status != 0:
+            raise Fault(f"rpm cannot list this machine's packages: {(complaint or output).strip()}")
+        return str(output)
+
+    def walk(self, findings: Findings) -> None:
+        """Hand over the files worth reading."""
+        if self._module.get_bin_path("find") is None:
+            return
+        # Its status tells of files that went while it looked.
+        _status, output, _complaint = self._module.run_command(
+            search(one_file_system=False, filters=False), errors="surrogateescape"
+        )
+        for path in map(Path, output.splitlines()):
+            try:
+                if path.is_symlink():
+                    findings.link(str(path), str(path.readlink()))
+                else:
+                    findings.later(str(path), path.read_bytes)
+            except OSError:
+                continue
 
 
-def _below(root: Path, path: str) -> Iterator[Path]:
-    place = root / path.lstrip("/")
+def _below(place: Path) -> Iterator[Path]:
     if place.is_dir():
         yield from (file for file in sorted(place.iterdir()) if file.is_file())
     elif place.is_file():
         yield place
 
 
-def _files(root: Path, path: str) -> Iterator[Tuple[str, str]]:
-    for file in _below(root, path):
-        yield file.name, file.read_text(encoding="utf-8", errors="replace")
-
-
 def main() -> None:
     module = AnsibleModule(argument_spec={}, supports_check_mode=True)
-
-    def ask_rpm() -> str:
-        program = module.get_bin_path("rpm")
-        if program is None:
-            return ""
-        status, output, complaint = module.run_command([program, "-qa", "--qf", RPM_QUERY])
-        if status != 0:
-            module.fail_json(msg=f"rpm cannot list this machine's packages: {(complaint or output).strip()}")
-        return str(output)
-
     try:
-        found = packages(Path("/"), ask_rpm)
-        sources = described({name: text for place in PLACES for name, text in _files(Path("/"), place)})
+        found = inventory(LocalDisk(module))
+    except Fault as fault:
+        module.fail_json(msg=str(fault))
     except OSError as error:
         module.fail_json(msg=f"a package database cannot be read: {error}. Run this as root (become: true).")
-    module.exit_json(changed=False, packages=found, sources=sources)
+    module.exit_json(changed=False, **found)
 
 
 if __name__ == "__main__":
