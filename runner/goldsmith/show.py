@@ -136,9 +136,9 @@ def done_text(done: Done) -> str:
 
 def images_table(images: Iterable[ImageSummary]) -> str:
     """Return the list of images as a table."""
-    table = _table("IMAGE", "VERSION", "STATE", "PLATFORMS", "TARGETS", "BUILT", "SIZE")
+    shown = table("IMAGE", "VERSION", "STATE", "PLATFORMS", "TARGETS", "BUILT", "SIZE")
     for image in images:
-        table.add_row(
+        shown.add_row(
             image.name,
             image.newest.label,
             image.state,
@@ -147,7 +147,7 @@ def images_table(images: Iterable[ImageSummary]) -> str:
             age(image.built) if image.built else "never",
             size(image.size) if image.size is not None else "",
         )
-    return _text(table) if table.rows else "No image is recorded yet. Build one: goldsmith build SPEC"
+    return text(shown) if shown.rows else "No image is recorded yet. Build one: goldsmith build SPEC"
 
 
 def image_text(image: ImageDetail) -> str:
@@ -249,15 +249,17 @@ def _thing(thing: Mapping[str, Any]) -> str:
     return f"{thing['kind'].replace('_', ' ')} {thing.get('name') or thing['id']}{build}{region}"
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+def table(*columns: str) -> Table:
+    """Return a table without rows."""
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
+        made.add_column(column, overflow="fold")
+    return made
 
 
-def _text(table: Table) -> str:
+def text(shown: Table) -> str:
+    """Return a table as text."""
     console = Console(width=160, color_system=None)
     with console.capture() as captured:
-        console.print(table)
+        console.print(shown)
     return "\n".join(line.rstrip() for line in captured.get().rstrip().splitlines())
