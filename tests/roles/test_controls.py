@@ -100,7 +100,7 @@ DEMANDS = {
         "remove",
         "review",
     ),
-    *("root_max_days", "sysctl", "units"),
+    *("sysctl", "units"),
 }
 
 
