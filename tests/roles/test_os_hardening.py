@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -187,6 +188,18 @@ def test_a_tag_picks_controls_and_leaves_all_others_alone(machine: Machine, monk
     monkeypatch.delenv("ANSIBLE_RUN_TAGS")
     monkeypatch.setenv("ANSIBLE_SKIP_TAGS", "level1")
     assert set(statuses(machine.play("os_hardening")).values()) <= {"disabled", "not_applicable"}
+
+
+@on_one_debian
+def test_what_was_altered_in_a_container_shows(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANSIBLE_RUN_TAGS", "os_hardening_aide_alone")
+    play = machine.play("os_hardening", os_hardening_profile="level2")
+    assert rows(play)["aide_alone"]["status"] == "changed", play
+    aide = "aide --config /etc/aide/aide.conf"
+    machine.sh(f"{aide} --init && mv /var/lib/aide/aide.db.new /var/lib/aide/aide.db && {aide} --check")
+    machine.sh("echo more >>/etc/issue; touch /etc/evil")
+    found = re.findall(r"(?m)^f[^:]*: (\S+)$", machine.sh(f"{aide} --check || true"))
+    assert found == ["/etc/evil", "/etc/issue"]
 
 
 @on_one_debian
