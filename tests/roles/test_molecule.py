@@ -51,5 +51,6 @@ def test_the_scenario_passes(scenario: str, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout[-8000:]
     check, converge = (changed(done.stdout, scenario, action) for action in ("check", "converge"))
-    assert check == converge != set()
+    assert check == converge
+    assert converge or scenario == "os_patching"  # a base that was made just now has nothing to upgrade
     assert done.stdout.count("Executed: Successful") >= 8
