@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import JsonValue
 
-from goldsmith.registry import _artifacts, _inventory, _planning, _queries
+from goldsmith.registry import _ancestry, _artifacts, _inventory, _planning, _queries
 from goldsmith.registry._database import Database
+from goldsmith.registry.diff import Contents
 from goldsmith.registry.records import (
+    Ancestor,
     ArtifactRecord,
     BuildRecord,
     Evidence,
@@ -105,6 +107,30 @@ class Reading:
             rows = _queries.versions(session, parsed)
             row = next((row for row in rows if row.state == "built"), rows[0]) if not parsed.version else rows[0]
             return _queries.details(session, [row])[0]
+
+    def ancestry(self, reference: str) -> tuple[Ancestor, ...]:
+        """Return what each artifact of a version was built on, and what was built on it, as a tree from the top.
+
+        Args:
+            reference: ``NAME@VERSION``, ``NAME:CHANNEL``, or ``NAME`` for the newest version.
+
+        Raises:
+            InputError: There is no such image, version or channel.
+        """
+        with self._database.read() as session:
+            return _ancestry.trees(session, Reference.parse(reference))
+
+    def contents(self, build: BuildRecord) -> Contents:
+        """Return a build with what is known of its insides, as `goldsmith.registry.diff` takes it."""
+        with self._database.read() as session:
+            row = _queries.build(session, build.id)
+            return Contents(
+                build=build,
+                packages=_inventory.load(session, row.inventory_id),
+                tests=_queries.tests(session, build.id),
+                compliance=tuple(row.compliance or ()),
+                patching=row.patching,
+            )
 
     def find_build(self, name: str) -> BuildRecord:
         """Return a build.

@@ -279,6 +279,29 @@ class RevocationReport:
 
 
 @dataclass(frozen=True)
+class Ancestor:
+    """An artifact in a tree of what was built on what.
+
+    Attributes:
+        name: The version, or what the first of a line was built on, such as ``debian:12``.
+        artifact: The artifact; ``None`` where it is none of ours.
+        label: ``name/platform/target``, or empty.
+        channels: Channels that point at its version.
+        revocation: Why its version is revoked, or ``None``.
+        asked: Whether it was asked for.
+        children: What was built on it.
+    """
+
+    name: str
+    artifact: ArtifactRecord | None = None
+    label: str = ""
+    channels: tuple[str, ...] = ()
+    revocation: Revocation | None = None
+    asked: bool = False
+    children: tuple[Ancestor, ...] = ()
+
+
+@dataclass(frozen=True)
 class VersionDetail:
     """A version with its builds, in the order they were started, the channels that point at it, and its revocation."""
 
