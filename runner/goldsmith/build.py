@@ -9,7 +9,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,11 +16,11 @@ from goldsmith import home, places, project, roles
 from goldsmith.attempt import CANCELLED, PUBLISHED_PHASES, Attempt
 from goldsmith.errors import GoldsmithError, InputError
 from goldsmith.events import Event
-from goldsmith.evidence import manifest
 from goldsmith.patching.ingredients import ingredients
 from goldsmith.plan import Parent, Plan, parent_name, plan
 from goldsmith.progress import Reporter
-from goldsmith.registry import Reference, Registry, Version
+from goldsmith.record import record, tools
+from goldsmith.registry import Registry, Version
 from goldsmith.result import BuildResult, Failure
 from goldsmith.revision import revision
 from goldsmith.run import Run, run
@@ -29,7 +28,6 @@ from goldsmith.spec import Build, LoadedSpec, Mask, fingerprint, resolve
 from goldsmith.sweep import RESULT, left_behind, sweep
 
 LOG = "ansible.log"
-MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,6 @@ def planned(build: Build, version: str, registry: Registry, require_parent: bool
 
     Raises:
         InputError: A role does not exist, or there is no image yet of the spec named by ``from``.
-        GoldsmithError: That image is revoked.
     """
     search = _search(build.loaded)
     return plan(
@@ -87,11 +84,6 @@ def planned(build: Build, version: str, registry: Registry, require_parent: bool
 
 def _search(loaded: LoadedSpec) -> roles.SearchPath:
     return roles.SearchPath.of(loaded.directory, *(file.absolute().parent for file in loaded.files))
-
-
-def tools() -> dict[str, str]:
-    """Return the versions of what builds: by package name."""
-    return {name: version(name) for name in ("goldsmith", "ansible-core", "ansible-runner")}
 
 
 def went_in(planned_build: Plan) -> dict[str, str]:
@@ -188,7 +180,7 @@ class BuildRun:
             self.reporter.event(Event("started", build.label, name=build_id))
             done, parent = self._outcome(attempt, secrets, base)
             self.registry.finish_build(build_id, done.result, parent.artifact if parent else None)
-            record(directory, build.loaded, done.result)
+            record(directory, build.loaded, done.result, self.registry)
         self.reporter.event(finished(done))
         return done
 
@@ -314,13 +306,7 @@ def _parent(build: Build, registry: Registry, required: bool) -> Parent | None:
     name = parent_name(build)
     if name is None:
         return None
-    try:
-        find = registry.artifact if Reference.parse(name).pinned else registry.newest_artifact
-        found = find(name, build.platform, build.target.name)
-    except GoldsmithError as error:
-        if not required:
-            return None
-        raise type(error)(f"{build.label} starts from {name}: {error.message}", error.hint) from error
+    found = registry.newest_artifact(name, build.platform, build.target.name)
     if found is not None:
         reference = found.tags[0] if found.tags else found.identity
         return Parent(identity=found.identity, reference=reference, artifact=found.id)
@@ -331,23 +317,6 @@ def _parent(build: Build, registry: Registry, required: bool) -> Parent | None:
         f"{build.label} starts from {name}, and there is no image {label} yet",
         "Build it first, or in the same command.",
     )
-
-
-def record(directory: Path, loaded: LoadedSpec, result: BuildResult) -> None:
-    """Write a build's result and its manifest into its directory.
-
-    Raises:
-        EnvironmentFault: They cannot be written.
-    """
-    manifest.write(directory / RESULT, result.document())
-    document = manifest.manifest(
-        result,
-        parameters=loaded.spec.parameters,
-        secrets=sorted(loaded.spec.secrets),
-        tools=tools(),
-        files=manifest.digests(loaded.files, loaded.directory),
-    )
-    manifest.write(directory / MANIFEST, document)
 
 
 def finished(done: Done) -> Event:

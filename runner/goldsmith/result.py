@@ -149,6 +149,47 @@ class Package:
     source_version: Text = ""
 
 
+Words = Annotated[tuple[Word, ...], Field(strict=False)]
+
+
+@dataclass(frozen=True, config=_CONFIG)
+class Library:
+    """A library or program that came in no package, as its own metadata tell of it.
+
+    Attributes:
+        type: That of a package URL: ``pypi``, ``npm``, ``maven``, ``golang``.
+        name: With the group or the scope, such as ``org.example/tool``.
+        version: Its version.
+        path: The file that tells.
+        licenses: As the metadata name them.
+        hashes: Hexadecimal by algorithm, of the archive that it came from; ``h1`` is Go's own, in base64.
+    """
+
+    type: Word
+    name: Word
+    version: Text = ""
+    path: Word = ""
+    licenses: Words = ()
+    hashes: dict[Word, Word] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True, config=_CONFIG)
+class Software:
+    """What the artifact's disk says of its software, beside the list of packages.
+
+    Attributes:
+        os: The variables of os-release(5).
+        databases: Package databases that are there: ``apk``, ``dpkg``, ``rpm``.
+        licenses: Licences by type and name of a package, such as ``deb dash``.
+        libraries: What came in no package.
+    """
+
+    os: dict[Word, Word] = Field(default_factory=dict)
+    databases: Words = ()
+    licenses: dict[Word, Words] = Field(default_factory=dict)
+    libraries: Annotated[tuple[Library, ...], Field(strict=False)] = ()
+
+
 @dataclass(frozen=True, config=_CONFIG)
 class TestResult:
     """The outcome of one test, whatever framework ran it; ``duration`` is in seconds."""
@@ -224,8 +265,10 @@ class BuildResult:
         source: The base, or ``None`` when it was not even resolved.
         artifact: What was made. A failed build has one when it failed after capture.
         packages: Inventory of the artifact.
+        software: What its disk says of its software beside that.
         tests: Results of all tests, in the order they ran.
         compliance: What became of each control, where os_hardening was among the layers.
+        patching: Report of os_patching, where it was among the layers: what it upgraded, which CVEs it fixed.
         layers: The layers, in order.
         failure: Where and why it failed; ``None`` exactly when it is built.
         bootstrap: What was put into the machine for Ansible's sake.
@@ -244,8 +287,10 @@ class BuildResult:
     source: Source | None = None
     artifact: Artifact | None = None
     packages: tuple[Package, ...] = ()
+    software: Software = Field(default_factory=Software)
     tests: tuple[TestResult, ...] = ()
     compliance: tuple[ControlResult, ...] = ()
+    patching: Details | None = None
     layers: tuple[LayerResult, ...] = ()
     failure: Failure | None = None
     bootstrap: Details | None = None

@@ -11,10 +11,11 @@ from typing import Any
 
 from goldsmith import home
 from goldsmith.attempt import PUBLISHED_PHASES, Attempt
-from goldsmith.build import LOG, Done, finished, planned, record
+from goldsmith.build import LOG, Done, finished, planned
 from goldsmith.errors import GoldsmithError, InputError
 from goldsmith.events import Event
 from goldsmith.progress import Reporter
+from goldsmith.record import record
 from goldsmith.registry import BuildRecord, Registry
 from goldsmith.result import BuildResult, Failure
 from goldsmith.run import Run, run
@@ -96,7 +97,7 @@ def resume(resumed: Resumed, root: Path, registry: Registry, reporter: Reporter,
         reporter.event(Event("started", build.label, name=attempt.build_id))
         result = _publish(attempt, resumed, planned(build, attempt.version, registry).options, reporter, cancelled)
         registry.finish_build(attempt.build_id, result, again=True)
-        record(directory, build.loaded, result)
+        record(directory, build.loaded, result, registry)
         home.remove_private_directories(attempt.build_id)
     done = Done(build.label, result, directory, 0 if result.built else GoldsmithError.exit_code)
     reporter.event(finished(done))

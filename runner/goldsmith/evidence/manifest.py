@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from goldsmith.errors import EnvironmentFault
+from goldsmith.evidence import files
 from goldsmith.result import BuildResult
 
 SCHEMA = 1
@@ -26,7 +25,7 @@ def manifest(
     parameters: Mapping[str, JsonValue] | None = None,
     secrets: Iterable[str] = (),
     tools: Mapping[str, str] | None = None,
-    files: Mapping[str, str] | None = None,
+    sources: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Return the manifest of a build. The same build gives the same manifest, key by key.
 
@@ -35,7 +34,7 @@ def manifest(
         parameters: Values of the spec's parameters.
         secrets: Names of the secrets it was given; their values have no way in here.
         tools: Versions of what built it: ``goldsmith``, ``ansible-core``, ``goldsmith.images``, ``docker``.
-        files: SHA-256 by name, of the spec and what it extends.
+        sources: SHA-256 by name, of the files of the spec and what it extends.
     """
     plain = result.document()
     outcomes = Counter(test.outcome for test in result.tests)
@@ -52,24 +51,26 @@ def manifest(
             **dict(sorted(Counter(control.status for control in result.compliance).items())),
             "controls": plain["compliance"],
         },
+        "patching": plain["patching"],
         "spec": {
-            "files": [{"name": name, "sha256": digest} for name, digest in sorted((files or {}).items())],
+            "files": [{"name": name, "sha256": digest} for name, digest in sorted((sources or {}).items())],
             "parameters": dict(sorted((parameters or {}).items())),
             "secrets": sorted(secrets),
         },
         "tools": dict(sorted((tools or {}).items())),
+        "libraries": plain["software"]["libraries"],
         "packages": sorted(plain["packages"], key=lambda package: tuple(package.values())),
     }
 
 
-def digests(files: Iterable[Path], root: Path) -> dict[str, str]:
+def digests(paths: Iterable[Path], root: Path) -> dict[str, str]:
     """Return the SHA-256 of files by name, relative to ``root``, so that another machine's manifest says the same.
 
     Raises:
         EnvironmentFault: A file cannot be read.
     """
     found: dict[str, str] = {}
-    for path in files:
+    for path in paths:
         try:
             found[os.path.relpath(path, root)] = hashlib.sha256(path.read_bytes()).hexdigest()
         except OSError as error:
@@ -77,29 +78,10 @@ def digests(files: Iterable[Path], root: Path) -> dict[str, str]:
     return found
 
 
-def write(path: Path, document: Mapping[str, Any]) -> None:
-    """Write a manifest, whole or not at all: mode 0644, in a folder that is made with mode 0700 when it is not there.
+def write(path: Path, document: Mapping[str, Any]) -> str:
+    """Write a manifest, or another document of the record, as `files.write` does, and return its SHA-256.
 
     Raises:
         EnvironmentFault: It cannot be written.
     """
-    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # A file name that is not UTF-8 becomes a surrogate in Python, and this way JSON's escape for it.
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", errors="backslashreplace", dir=path.parent, prefix=".", delete=False
-        ) as file:
-            try:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-                os.fchmod(file.fileno(), 0o644)
-                Path(file.name).rename(path)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
-    except OSError as error:
-        raise EnvironmentFault(
-            f"the manifest {path} cannot be written: {error.strerror}", "Make room or make its folder writable."
-        ) from error
+    return files.write(path, files.text_of(document))

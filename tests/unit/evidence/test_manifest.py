@@ -49,7 +49,7 @@ def test_a_manifest_tells_what_was_built_from_what_by_what_and_what_is_inside() 
         parameters={"port": 80, "debug": False},
         secrets=["token", "password"],
         tools={"goldsmith": "0.1.0", "ansible-core": "2.19.1"},
-        files={"web.yml": "b" * 64, "bases/hardened.yml": "a" * 64},
+        sources={"web.yml": "b" * 64, "bases/hardened.yml": "a" * 64},
     )
     assert document["schema"] == 1
     assert {key: document[key] for key in ("build", "name", "version", "platform", "target", "status", "failure")} == {
@@ -141,7 +141,9 @@ def test_a_manifest_that_cannot_be_written_leaves_the_old_one_whole_and_nothing_
     with pytest.raises(TypeError):
         write(path, {"new": object()})
     (tmp_path / "folder").mkdir()
-    with pytest.raises(EnvironmentFault, match="folder cannot be written: Is a directory"):
+    with pytest.raises(
+        EnvironmentFault, match="folder, a part of the build's record, cannot be written: Is a directory"
+    ):
         write(tmp_path / "folder", {"new": True})
     assert sorted(item.name for item in tmp_path.iterdir()) == ["folder", "manifest.json"]
     assert json.loads(path.read_text()) == {"old": True}

@@ -54,6 +54,22 @@ DOCUMENT: dict[str, Any] = {
     "packages": [
         {"name": "bash", "version": "5.2", "arch": "amd64", "source": "bash", "source_version": "5.2", "type": "deb"}
     ],
+    "software": {
+        "os": {"ID": "debian", "VERSION_ID": "12"},
+        "databases": ["dpkg"],
+        "licenses": {"deb bash": ["GPL-3+"]},
+        "libraries": [
+            {
+                "type": "maven",
+                "name": "org.example/tool",
+                "version": "1.2",
+                "path": "/opt/tool.jar",
+                "licenses": [],
+                "hashes": {"sha256": "ab"},
+            }
+        ],
+    },
+    "patching": {"mode": "security", "upgraded": [{"name": "bash", "before": "5.1", "after": "5.2"}], "cves": None},
     "tests": [
         {
             "framework": "goss",

@@ -1,0 +1,49 @@
+"""Writing the files of a build's record, and reading them again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from goldsmith.errors import EnvironmentFault
+
+
+def text_of(document: Mapping[str, Any]) -> str:
+    """Return a document as the text of its file: JSON, readable."""
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def write(path: Path, text: str) -> str:
+    """Write a file, whole or not at all: mode 0644, in a folder that is made with mode 0700 when it is not there.
+
+    Returns:
+        SHA-256 of its content, in hexadecimal.
+
+    Raises:
+        EnvironmentFault: It cannot be written.
+    """
+    # A file name that is not UTF-8 becomes a surrogate in Python, and this way JSON's escape for it.
+    content = text.encode("utf-8", "backslashreplace")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("wb", dir=path.parent, prefix=".", delete=False) as file:
+            try:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+                os.fchmod(file.fileno(), 0o644)
+                Path(file.name).rename(path)
+            except BaseException:
+                Path(file.name).unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        raise EnvironmentFault(
+            f"{path}, a part of the build's record, cannot be written: {error.strerror}",
+            "Make room or make its folder writable.",
+        ) from error
+    return hashlib.sha256(content).hexdigest()

@@ -1,1 +1,0 @@
-"""Whether what runs is what was approved: engines, accounts and inventories against the registry."""

@@ -1,0 +1,61 @@
+"""The evidence of real builds, against what is in the images."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+
+from goldsmith.registry import Registry
+
+from ..conftest import run_image
+from .conftest import Cli, SpecWriter
+
+pytestmark = pytest.mark.docker
+
+TASKS = """
+- name: Make a library's folder
+  ansible.builtin.file: {path: /opt/app/flask-3.1.0.dist-info, state: directory, mode: "0755"}
+- name: Install a library as an application does
+  ansible.builtin.copy:
+    dest: /opt/app/flask-3.1.0.dist-info/METADATA
+    content: "Name: flask\\nVersion: 3.1.0\\nLicense-Expression: BSD-3-Clause\\n"
+    mode: "0644"
+- name: Report as os_patching does
+  ansible.builtin.set_fact:
+    os_patching_report: {mode: security, upgraded: [{name: bash, before: "1", after: "2"}], cves: {fixed: [CVE-2026-1], remaining: []}}
+"""
+
+
+def file(goldsmith: Cli, build: str, name: str) -> Any:
+    return json.loads((goldsmith.home / "builds" / build / name).read_text())
+
+
+def test_an_image_s_evidence_is_written_beside_its_record_and_noted_in_the_registry(
+    goldsmith: Cli, write_spec: SpecWriter
+) -> None:
+    built = goldsmith.build(write_spec(TASKS))
+
+    text = (goldsmith.home / "builds" / built["build"] / "sbom.cdx.json").read_text()
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    components = json.loads(text)["components"]
+    listed = run_image(built["artifact"]["id"], "dpkg-query", "-W", "-f", "${db:Status-Status} ${Package} ${Version}\n")
+    debs = {f"installed {one['name']} {one['version']}" for one in components if ":deb/" in one.get("purl", "")}
+    assert debs == {line for line in listed.splitlines() if line.startswith("installed ")}
+    assert [one["purl"] for one in components if ":pypi/" in one.get("purl", "")] == ["pkg:pypi/flask@3.1.0"]
+
+    report = file(goldsmith, built["build"], "compliance.json")
+    assert report["patching"]["cves"] == {"fixed": ["CVE-2026-1"], "remaining": []}
+    assert report["hardening"] is None
+    assert file(goldsmith, built["build"], "manifest.json")["patching"] == report["patching"]
+    with Registry.open(environ=goldsmith.environment) as registry:
+        assert registry.patching(built["build"]) == report["patching"]
+        noted = registry.evidence(built["build"])
+    assert {"sbom", "manifest", "compliance"} <= set(noted)
+    for one in noted.values():
+        assert hashlib.sha256(Path(one.file).read_bytes()).hexdigest() == one.sha256
