@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -89,15 +90,17 @@ def _ec2_plan(plan: Plan) -> Iterable[str]:
 
 
 def done_document(done: Done) -> dict[str, Any]:
-    """Return a build that has ended as plain data for JSON: its result without the long inventory, and its record."""
+    """Return a build that has ended as plain data for JSON: its result without the long lists, and its record."""
     result = done.result.document()
     packages = len(result.pop("packages"))
     del result["software"]
+    compliance = Counter(control["status"] for control in result.pop("compliance"))
     return {
         "kind": "result",
         "label": done.label,
         **result,
         "packages": packages,
+        "compliance": dict(sorted(compliance.items())),
         "record": str(done.directory / MANIFEST),
     }
 
@@ -119,6 +122,9 @@ def done_text(done: Done) -> str:
     if result.tests:
         failed = sum(test.outcome == "failed" for test in result.tests)
         lines.append(f"  tests    {len(result.tests)}, {failed} failed")
+    if result.compliance:
+        failed = sum(control.status == "failed" for control in result.compliance)
+        lines.append(f"  controls {len(result.compliance)}, {failed} failed")
     if result.phases:
         times = ", ".join(f"{phase} {seconds:.1f}" for phase, seconds in result.phases.items())
         lines.append(f"  seconds  {sum(result.phases.values()):.1f} ({times})")
