@@ -91,6 +91,10 @@ def page() -> str:
             lines += list(_control(control))
     lines += ["## Recommendations that are no controls", "", "| CIS | why |", "|---|---|"]
     lines += [f"| {entry['cis']} | {entry['why']} |" for entry in left_out]
+    lines += ["", "## Rules of ANSSI BP-028 that a container of level 1 does not meet", "", "| rule | met by | why |"]
+    lines += ["|---|---|---|"]
+    for entry in variables("__os_hardening_left_out_anssi"):
+        lines.append(f"| `{entry['rule']}` | {entry.get('met_by', '')} | {entry['why']} |")
     return "\n".join(lines) + "\n"
 
 

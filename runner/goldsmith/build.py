@@ -20,7 +20,7 @@ from goldsmith.patching.ingredients import ingredients
 from goldsmith.plan import Parent, Plan, parent_name, plan
 from goldsmith.progress import Reporter
 from goldsmith.record import record, tools
-from goldsmith.registry import Registry, Version
+from goldsmith.registry import Reference, Registry, Version
 from goldsmith.result import BuildResult, Failure
 from goldsmith.revision import revision
 from goldsmith.run import Run, run
@@ -71,6 +71,7 @@ def planned(build: Build, version: str, registry: Registry, require_parent: bool
 
     Raises:
         InputError: A role does not exist, or there is no image yet of the spec named by ``from``.
+        GoldsmithError: That image is revoked.
     """
     search = _search(build.loaded)
     return plan(
@@ -306,7 +307,13 @@ def _parent(build: Build, registry: Registry, required: bool) -> Parent | None:
     name = parent_name(build)
     if name is None:
         return None
-    found = registry.newest_artifact(name, build.platform, build.target.name)
+    try:
+        find = registry.artifact if Reference.parse(name).pinned else registry.newest_artifact
+        found = find(name, build.platform, build.target.name)
+    except GoldsmithError as error:
+        if not required:
+            return None
+        raise type(error)(f"{build.label} starts from {name}: {error.message}", error.hint) from error
     if found is not None:
         reference = found.tags[0] if found.tags else found.identity
         return Parent(identity=found.identity, reference=reference, artifact=found.id)

@@ -17,7 +17,7 @@ from goldsmith.attempt import PUBLISHED_PHASES
 from goldsmith.build import LOG, Done
 from goldsmith.plan import Plan
 from goldsmith.record import MANIFEST
-from goldsmith.registry import ArtifactRecord, BuildRecord, ImageDetail, ImageSummary
+from goldsmith.registry import ArtifactRecord
 from goldsmith.result import Artifact
 
 
@@ -111,7 +111,7 @@ def done_text(done: Done) -> str:
     lines = [f"{done.label} {'is built' if result.built else 'FAILED'}"]
     if artifact := result.artifact:
         lines += [f"  image    {reference}" for reference in artifact.tags or (artifact.id,)]
-        lines += [f"  {line}" for line in _identity(artifact, artifact.id)]
+        lines += [f"  {line}" for line in identity(artifact, artifact.id)]
         lines += [
             f"  pushed   {reference.rpartition(':')[0]}@{digest}" for reference, digest in artifact.digests.items()
         ]
@@ -139,32 +139,6 @@ def done_text(done: Done) -> str:
         lines.append(f"  failure  {result.failure}")
         if result.artifact and result.artifact.type == "ec2" and result.failure.phase in PUBLISHED_PHASES:
             lines.append(f"  resume   the image is good; publish it: goldsmith build --resume {result.build}")
-    return "\n".join(lines)
-
-
-def images_table(images: Iterable[ImageSummary]) -> str:
-    """Return the list of images as a table."""
-    table = _table("IMAGE", "VERSION", "STATE", "PLATFORMS", "TARGETS", "BUILT", "SIZE")
-    for image in images:
-        table.add_row(
-            image.name,
-            image.newest.label,
-            image.state,
-            ", ".join(image.platforms),
-            ", ".join(image.targets),
-            age(image.built) if image.built else "never",
-            size(image.size) if image.size is not None else "",
-        )
-    return _text(table) if table.rows else "No image is recorded yet. Build one: goldsmith build SPEC"
-
-
-def image_text(image: ImageDetail) -> str:
-    """Return an image with its versions and builds as paragraphs."""
-    lines = [image.name]
-    for version in image.versions:
-        lines.append(f"\nversion {version.version.label}: {version.state}, {age(version.created)}")
-        for build in version.builds:
-            lines += [f"  {line}" for line in _build(build)]
     return "\n".join(lines)
 
 
@@ -205,34 +179,12 @@ def _short(path: Path) -> str:
     return f"~/{path.relative_to(Path.home())}" if path.is_relative_to(Path.home()) else str(path)
 
 
-def _build(build: BuildRecord) -> list[str]:
-    seconds = f" in {build.seconds:.0f} s" if build.seconds is not None else ""
-    lines = [f"{build.label}: {build.state}{seconds}, build {build.id}"]
-    for artifact in build.artifacts:
-        lines += [f"  image    {tag}" for tag in artifact.tags]
-        gone = "" if artifact.state == "available" else f" ({artifact.state})"
-        lines += [f"  {line}{gone}" for line in _identity(artifact, artifact.identity)]
-        if artifact.size is not None:
-            lines.append(f"  size     {size(artifact.size)}")
-        if artifact.base_reference:
-            lines.append(f"  base     {artifact.base_reference}")
-    if build.packages:
-        lines.append(f"  packages {build.packages}")
-    if build.tests.total:
-        lines.append(
-            f"  tests    {build.tests.passed} passed, {build.tests.failed} failed, {build.tests.skipped} skipped"
-        )
-    if build.failure:
-        lines.append(f"  failure  {build.failure}")
-    return lines
-
-
-def _identity(artifact: Artifact | ArtifactRecord, identity: str) -> Iterable[str]:
+def identity(artifact: Artifact | ArtifactRecord, known: str) -> Iterable[str]:
     """Yield what an artifact is known by for ever: of an AMI one id a region."""
     if artifact.type != "ec2":
-        yield f"digest   {identity}"
+        yield f"digest   {known}"
         return
-    yield f"ami      {identity} in {artifact.region}"
+    yield f"ami      {known} in {artifact.region}"
     images: Any = artifact.details.get("images") or {}
     for region, image in images.items():
         if region != artifact.region:
@@ -257,15 +209,17 @@ def _thing(thing: Mapping[str, Any]) -> str:
     return f"{thing['kind'].replace('_', ' ')} {thing.get('name') or thing['id']}{build}{region}"
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+def table(*columns: str) -> Table:
+    """Return a table without rows."""
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
+        made.add_column(column, overflow="fold")
+    return made
 
 
-def _text(table: Table) -> str:
+def text(shown: Table) -> str:
+    """Return a table as text."""
     console = Console(width=160, color_system=None)
     with console.capture() as captured:
-        console.print(table)
+        console.print(shown)
     return "\n".join(line.rstrip() for line in captured.get().rstrip().splitlines())

@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from goldsmith import cli
+from goldsmith.registry import Evidence
 from goldsmith.report.index import Entry, Index
 from goldsmith.report.page import Page, compliance, page
 from goldsmith.report.publish import all_pages, build_page
@@ -129,8 +130,35 @@ def test_what_is_missing_is_said_and_the_rest_is_shown(records: Records, damage:
     elif damage == "damaged":
         path.write_text('{"schema": 1, "layers": "none"')
     shown = text_of(build_html(page(gather(records.registry, record, records.home))))
-    assert ("log is not shown" if damage == "no log" else "Compliance and layers are not shown") in shown
+    assert ("log is not shown" if damage == "no log" else "Layers are not shown") in shown
     assert "package-002" in shown and "Package: bash" in shown, "the registry has them"
+
+
+def test_compliance_is_known_without_the_file(records: Records) -> None:
+    record = records.build("registry", compliance=(ControlResult("x", "failed", "It holds", "", {"cis": "5.1.1"}),))
+    (records.home / "builds" / record.id / "result.json").unlink()
+    shown = page(gather(records.registry, record, records.home)).compliance
+    assert shown and shown.chapters[0].title == "Access control"
+
+
+def test_what_was_patched_and_which_vulnerabilities_remain_is_told(records: Records) -> None:
+    record = records.build("patched")
+    row = {"cve": "CVE-2026-0001", "source": "openssl", "urgency": "high", "fixed_in": "3.0.20-1"}
+    upgraded = [{"name": "openssl", "arch": "amd64", "from": "3.0.15-1", "to": "3.0.20-1"}]
+    patching = {"mode": "full", "upgraded": upgraded, "cves": {"fixed": [], "remaining": [row]}, "removed": []}
+    evidence = {"sbom": Evidence("/builds/x/sbom.cdx.json", "abc", "application/vnd.cyclonedx+json")}
+    records.registry.attach(record.id, evidence, patching=patching)
+    shown = text_of(build_html(page(gather(records.registry, record, records.home))))
+    assert "Patching full 1 upgraded" in shown
+    assert "CVEs that remain 1 CVE Package Urgency Fixed in CVE-2026-0001 openssl high 3.0.20-1" in shown
+    assert "sbom /builds/x/sbom.cdx.json sha256 abc" in shown
+
+
+def test_patching_without_vulnerabilities_and_with_keys_of_another_version_is_told(records: Records) -> None:
+    record = records.build("patched-plainly")
+    records.registry.attach(record.id, patching={"mode": "none", "cves": None, "held": []})
+    shown = text_of(build_html(page(gather(records.registry, record, records.home))))
+    assert "everything was up to date" in shown and "CVEs were not asked for" in shown
 
 
 def test_a_build_that_runs_is_shown_as_far_as_it_came(records: Records) -> None:

@@ -60,6 +60,14 @@ def test_every_recommendation_is_a_control_or_left_out_for_a_reason() -> None:
     assert not left_out & set(cis())
 
 
+@pytest.mark.parametrize(("list_name", "key"), [("left_out", "cis"), ("left_out_anssi", "rule")])
+def test_what_is_left_out_says_why_in_a_sentence(list_name: str, key: str) -> None:
+    for entry in controls.variables(f"__os_hardening_{list_name}"):
+        assert {key, "why"} <= set(entry) <= {key, "why", "met_by"}
+        assert entry["why"].endswith(".") and entry[key]
+        assert entry.get("met_by", "level2") in {"level2", *(control["id"] for control in CONTROLS)}
+
+
 def test_ids_and_numbers_stand_there_once_and_no_id_is_an_areas_name() -> None:
     names = [control["id"] for control in CONTROLS]
     assert [name for name, count in Counter(names).items() if count > 1] == []
@@ -100,7 +108,7 @@ DEMANDS = {
         "remove",
         "review",
     ),
-    *("root_max_days", "sysctl", "units"),
+    *("sysctl", "units"),
 }
 
 

@@ -9,13 +9,13 @@ import pytest
 
 from goldsmith.build import Done
 from goldsmith.plan import Plan, plan
+from goldsmith.registry.show import images_table
 from goldsmith.result import Artifact, BuildResult, Failure, TestResult
 from goldsmith.show import (
     age,
     document,
     done_document,
     done_text,
-    images_table,
     plan_document,
     plan_text,
     size,

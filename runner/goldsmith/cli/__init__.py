@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from goldsmith import __version__
-from goldsmith.cli import build, images, lab, machines, report, spec
+from goldsmith.cli import build, fleet, images, lab, machines, report, spec
 from goldsmith.errors import GoldsmithError, InputError
 
 
@@ -44,6 +44,7 @@ for command in (
     spec.export,
     images.images,
     report.report,
+    fleet.fleet,
     machines.sweep,
     machines.shell,
     lab.lab,

@@ -11,11 +11,23 @@ import click
 from goldsmith.errors import InputError, Problem
 
 if TYPE_CHECKING:
+    from goldsmith.patching.survey import Survey
     from goldsmith.registry import Registry
     from goldsmith.spec import Build, LoadedSpec
 
 SPEC = click.Path(path_type=Path)
 specs_argument = click.argument("specs", nargs=-1, required=True, type=SPEC, metavar="SPEC...")
+paths_argument = click.argument("specs", nargs=-1, type=SPEC, metavar="[SPEC|FOLDER]...")
+offline_option = click.option(
+    "--offline", is_flag=True, help="Judge by indexes and CVE data that were kept, however old they are."
+)
+cve_data_option = click.option(
+    "--cve-data",
+    metavar="DATA",
+    envvar="GOLDSMITH_CVE_DATA",
+    default="",
+    help="Address or file of Debian's CVE data, or none; by default Debian's own server.",
+)
 set_option = click.option(
     "--set", "assignments", multiple=True, metavar="NAME=VALUE", help="Give a parameter another value."
 )
@@ -31,12 +43,13 @@ def chosen_builds(
 ) -> list[Build]:
     """Read specs and return their builds; what is wrong in any of them is told together."""
     from goldsmith.spec import builds, load, select
+    from goldsmith.spec.folder import specs_in
     from goldsmith.targets import installed
 
     known, overrides = installed(), _overrides(assignments)
     loaded: list[LoadedSpec] = []
     problems: list[Problem] = []
-    for path in specs:
+    for path in specs_in(specs):
         try:
             loaded.append(load(path, overrides, known))
         except InputError as error:
@@ -47,6 +60,25 @@ def chosen_builds(
         raise InputError(problems=problems)
     found = [build for one in loaded for build in builds(one)]
     return select(select(found, only), [f"*/*/{target}" for target in targets])
+
+
+def chosen(
+    specs: tuple[Path, ...], assignments: tuple[str, ...], only: tuple[str, ...], targets: tuple[str, ...]
+) -> list[Build] | None:
+    """Return the builds of specs and of folders of specs; None, for all that is recorded, when none is named."""
+    if specs:
+        return chosen_builds(specs, assignments, only, targets)
+    if assignments or only or targets:
+        raise InputError("--set, --only and --target choose among builds of SPECs", "Name SPECs, or a folder of them.")
+    return None
+
+
+def surveyed(registry: Registry, builds: list[Build] | None, *, offline: bool, cve_data: str) -> Survey:
+    """Find out which images of builds, or of all that is recorded, must be built anew."""
+    from goldsmith.home import home
+    from goldsmith.patching.survey import Options, survey
+
+    return survey(registry, home(), builds, Options(offline, cve_data))
 
 
 def _overrides(assignments: tuple[str, ...]) -> dict[str, str]:

@@ -5,23 +5,28 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from goldsmith.cli._common import (
-    SPEC,
+    chosen,
     chosen_builds,
+    cve_data_option,
     json_option,
+    offline_option,
     only_option,
     open_registry,
+    paths_argument,
     say,
     set_option,
+    surveyed,
     target_option,
     use_lab,
 )
-from goldsmith.errors import InputError
+from goldsmith.errors import EnvironmentFault, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +37,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("specs", nargs=-1, type=SPEC, metavar="SPEC...")
+@paths_argument
 @set_option
 @only_option
 @target_option
@@ -47,6 +52,13 @@ if TYPE_CHECKING:
 @click.option("--debug", is_flag=True, help="Pause between phases and layers; Return goes on.")
 @click.option("-v", "verbosity", count=True, help="Show Ansible's own output; more of it with -vv, -vvv.")
 @click.option("--lab", is_flag=True, help="Build AMIs in the lab on this machine; no AWS account is needed.")
+@click.option(
+    "--outdated",
+    is_flag=True,
+    help="Build only images that must be built anew; without SPECs, of all that is recorded.",
+)
+@offline_option
+@cve_data_option
 @click.option("--resume", metavar="BUILD", help="Publish the image of BUILD, whose publication failed or was cut off.")
 @json_option
 def build(
@@ -60,19 +72,23 @@ def build(
     debug: bool,
     verbosity: int,
     lab: bool,
+    outdated: bool,
+    offline: bool,
+    cve_data: str,
     resume: str | None,
     machine: bool,
 ) -> None:
-    """Build the images of SPECs and record them."""
+    """Build the images of SPECs, and of all specs in FOLDERs, and record them."""
     from goldsmith.build import BuildRun, Options
     from goldsmith.home import home
     from goldsmith.interrupt import interruptible
+    from goldsmith.patching.show import outdated_lines
     from goldsmith.progress import reporter
     from goldsmith.show import done_document, done_text
 
-    if bool(specs) == bool(resume):
+    if (bool(specs) or outdated) == bool(resume):
         raise InputError("name SPECs to build, or a build by --resume", "goldsmith build --help tells more.")
-    builds = chosen_builds(specs, assignments, only, targets)
+    builds = chosen(specs, assignments, only, targets) if outdated else chosen_builds(specs, assignments, only, targets)
     if debug and not sys.stdin.isatty():
         raise InputError("--debug pauses until you press Return, and there is no terminal")
     if debug and jobs > 1:
@@ -85,15 +101,26 @@ def build(
         interruptible(say) as cancelled,
         reporter(machine=machine, verbose=verbosity > 0) as shown,
     ):
+        unknown: list[str] = []
+        if outdated:
+            survey = surveyed(registry, builds, offline=offline, cve_data=cve_data)
+            for line in (*survey.notes, *outdated_lines(survey)):
+                say(line)
+            builds, unknown = [verdict.build for verdict in survey.stale if verdict.build], survey.faults
+            options = replace(options, indexes={verdict.label: verdict.indexes for verdict in survey.stale})
         if resume:
             done = [_resumed(resume, registry, shown, cancelled.is_set)]
-        else:
+        elif builds:
             done = BuildRun(home(), registry, shown, options, cancelled.is_set).run(builds)
+        else:
+            done = []
     for one in done:
         click.echo(json.dumps(done_document(one)) if machine else "\n" + done_text(one))
     if cancelled.is_set():
         sys.exit(130)
-    sys.exit(max(one.exit_code for one in done))
+    if unknown:
+        raise EnvironmentFault("not every image could be judged:\n" + "\n".join(unknown))
+    sys.exit(max((one.exit_code for one in done), default=0))
 
 
 def _resumed(name: str, registry: Registry, shown: Reporter, cancelled: Callable[[], bool]) -> Done:

@@ -1,34 +1,178 @@
-"""Commands that ask the registry."""
+"""Commands that ask the registry, and those by which people say which versions are to be used."""
 
 from __future__ import annotations
 
 import json
+from datetime import datetime
+from typing import Any
 
 import click
 
 from goldsmith.cli._common import json_option, open_registry
+from goldsmith.errors import InputError
+
+reason_option = click.option("--reason", default="", metavar="TEXT", help="Why; kept in the history.")
+platform_option = click.option("--platform", metavar="NAME", help="Only this platform.")
+target_option = click.option("--target", metavar="NAME", help="Only this target.")
 
 
 @click.group(invoke_without_command=True)
+@click.option("--name", metavar="GLOB", help="Only images whose name matches, such as 'web*'.")
+@platform_option
+@target_option
+@click.option("--channel", metavar="NAME", help="Only images that have this channel.")
+@click.option("--state", type=click.Choice(["building", "built", "failed", "revoked"]), help="Only of this state.")
 @json_option
 @click.pass_context
-def images(ctx: click.Context, machine: bool) -> None:
+def images(ctx: click.Context, /, machine: bool, **wanted: str | None) -> None:
     """List the images that are recorded."""
-    from goldsmith.show import document, images_table
+    from goldsmith.registry.choose import chosen
+    from goldsmith.registry.show import images_table
 
     if ctx.invoked_subcommand is None:
         with open_registry() as registry:
-            found = registry.images()
-        click.echo(json.dumps(document(found), indent=2) if machine else images_table(found))
+            found = chosen(registry.images(), **wanted)
+        _print(found, images_table(found, filtered=any(wanted.values())), machine)
 
 
 @images.command("show")
-@click.argument("name")
+@click.argument("reference", metavar="NAME[@VERSION|:CHANNEL]")
 @json_option
-def images_show(name: str, machine: bool) -> None:
-    """Show the image NAME, or one version of it: NAME@VERSION."""
-    from goldsmith.show import document, image_text
+def images_show(reference: str, machine: bool) -> None:
+    """Show an image with its versions, or one version of it."""
+    from goldsmith.registry.show import image_text
 
     with open_registry() as registry:
-        found = registry.image(name)
-    click.echo(json.dumps(document(found), indent=2) if machine else image_text(found))
+        found = registry.image(reference)
+    _print(found, image_text(found), machine)
+
+
+@images.command("log")
+@click.argument("reference", metavar="NAME[@VERSION|:CHANNEL]")
+@json_option
+def images_log(reference: str, machine: bool) -> None:
+    """Show what became of an image: builds, promotions, revocations, the newest first."""
+    from goldsmith.registry.log import entries
+    from goldsmith.registry.show import log_table
+
+    with open_registry() as registry:
+        image = registry.image(reference)
+        found = entries(image, registry.history(image.name), registry.revocation_history(image.name))
+    _print(found, log_table(found), machine)
+
+
+@images.command("diff")
+@click.argument("before", metavar="BEFORE")
+@click.argument("after", metavar="AFTER")
+@platform_option
+@target_option
+@json_option
+def images_diff(before: str, after: str, platform: str | None, target: str | None, machine: bool) -> None:
+    """Show what changed between two versions: packages, CVEs, configuration, compliance, tests, size.
+
+    Each is NAME@VERSION or NAME:CHANNEL, or NAME for the newest.
+    """
+    from goldsmith.registry.choose import pairs
+    from goldsmith.registry.diff import difference
+    from goldsmith.registry.show import difference_text
+
+    with open_registry() as registry:
+        one, other = registry.resolve(before), registry.resolve(after)
+        found = [
+            difference(registry.contents(old), registry.contents(new))
+            for old, new in pairs(one, other, platform=platform, target=target)
+        ]
+    _print(found, difference_text(str(one.version), str(other.version), found), machine)
+
+
+@images.command("ancestry")
+@click.argument("reference", metavar="NAME[@VERSION|:CHANNEL]")
+@json_option
+def images_ancestry(reference: str, machine: bool) -> None:
+    """Show what an image was built on, and what was built on it, as a tree."""
+    from goldsmith.registry.show import ancestry_text
+
+    with open_registry() as registry:
+        found = registry.ancestry(reference)
+    _print(found, ancestry_text(found) or "No artifact of it is recorded.", machine)
+
+
+@images.command("promote")
+@click.argument("reference", metavar="NAME@VERSION")
+@click.argument("channel")
+@click.option("--demote", is_flag=True, help="Let the channel point at nothing; NAME alone will do.")
+@reason_option
+@json_option
+def images_promote(reference: str, channel: str, demote: bool, reason: str, machine: bool) -> None:
+    """Let CHANNEL, such as production, point at a version."""
+    from goldsmith.registry.show import demoted_text, promoted_text
+
+    with open_registry() as registry:
+        change = registry.demote if demote else registry.promote
+        before = change(reference, channel, reason=reason)
+        after = None if demote else registry.resolve(reference).version
+    name = f"{reference.partition('@')[0].partition(':')[0]}:{channel}"
+    told = demoted_text(name, before) if after is None else promoted_text(name, after, before)
+    _print({"channel": name, "before": before, "after": after}, told, machine)
+
+
+@images.command("resolve")
+@click.argument("reference", metavar="NAME[@VERSION|:CHANNEL]")
+@platform_option
+@target_option
+@click.option("--region", metavar="NAME", help="Region of the AMI; by default the one it was built in.")
+@json_option
+def images_resolve(reference: str, platform: str | None, target: str | None, region: str | None, machine: bool) -> None:
+    """Print the AMI id, or the Docker image's digest, and nothing else."""
+    from goldsmith.registry.address import address
+
+    with open_registry() as registry:
+        found = registry.artifact(reference, platform, target)
+    if found is None:
+        what = " and ".join(filter(None, [platform and f"platform {platform}", target and f"target {target}"]))
+        raise InputError(
+            f"there is no artifact of {reference}" + (f" for {what}" if what else ""),
+            f"goldsmith images show {reference} tells what there is.",
+        )
+    where = address(found, region)
+    _print({"address": where, "artifact": found}, where, machine)
+
+
+@images.command("revoke")
+@click.argument("reference", metavar="NAME@VERSION")
+@click.option("--reason", required=True, metavar="TEXT", help="Why; told to everybody who wants it.")
+@click.option("--at", metavar="TIME", help="From when on, such as 2027-01-31 or 2027-01-31T12:00Z; by default now.")
+@click.option("--descendants", is_flag=True, help="Also everything that was and will be built on it.")
+@json_option
+def images_revoke(reference: str, reason: str, at: str | None, descendants: bool, machine: bool) -> None:
+    """Let nothing be built on a version any more, and say what it reaches."""
+    from goldsmith.registry.show import revoked_text
+
+    with open_registry() as registry:
+        report = registry.revoke(reference, reason=reason, at=_moment(at) if at else None, descendants=descendants)
+    _print(report, revoked_text(report), machine)
+
+
+@images.command("restore")
+@click.argument("reference", metavar="NAME@VERSION")
+@reason_option
+@json_option
+def images_restore(reference: str, reason: str, machine: bool) -> None:
+    """End the revocation of a version."""
+    with open_registry() as registry:
+        ended = registry.restore(reference, reason=reason)
+    _print(ended, f"{ended.version} is not revoked any more.", machine)
+
+
+def _print(found: Any, told: str, machine: bool) -> None:
+    from goldsmith.show import document
+
+    click.echo(json.dumps(document(found), indent=2) if machine else told)
+
+
+def _moment(text: str) -> datetime:
+    """Return a point in time; without a zone it is this machine's."""
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError) as error:
+        raise InputError(f"--at {text} is no time", "Write it like 2027-01-31, or 2027-01-31T12:00+01:00.") from error

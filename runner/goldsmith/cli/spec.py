@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import click
 
 from goldsmith.cli._common import (
     SPEC,
+    chosen,
     chosen_builds,
+    cve_data_option,
     json_option,
+    offline_option,
     only_option,
     open_registry,
+    paths_argument,
+    say,
     set_option,
     specs_argument,
+    surveyed,
     target_option,
 )
+
+STALE = 4
+"""Exit code of `plan --exit-code` when there is something to do."""
 
 
 @click.command()
@@ -53,10 +63,13 @@ def schema() -> None:
 
 
 @click.command()
-@specs_argument
+@paths_argument
 @set_option
 @only_option
 @target_option
+@offline_option
+@cve_data_option
+@click.option("--exit-code", is_flag=True, help="End with 4 when an image must be built anew.")
 @json_option
 def plan(
     *,
@@ -64,19 +77,35 @@ def plan(
     assignments: tuple[str, ...],
     only: tuple[str, ...],
     targets: tuple[str, ...],
+    offline: bool,
+    cve_data: str,
+    exit_code: bool,
     machine: bool,
 ) -> None:
-    """Show what a build of SPECs would do, without doing it."""
-    from goldsmith.build import plans
-    from goldsmith.show import plan_document, plan_text
+    """Show which images must be built anew and why, and what a build would do, without doing it.
 
-    builds = chosen_builds(specs, assignments, only, targets)
+    Of SPECs and of all specs in FOLDERs; without any, of all images that are recorded.
+    """
+    from goldsmith.build import plans
+    from goldsmith.errors import EnvironmentFault
+    from goldsmith.patching.show import survey_document, survey_paragraphs, survey_table
+
+    builds = chosen(specs, assignments, only, targets)
     with open_registry() as registry:
-        found = plans(builds, registry, require_parents=False)
+        found = plans(builds, registry, require_parents=False) if builds is not None else []
+        survey = surveyed(registry, builds, offline=offline, cve_data=cve_data)
+    for note in survey.notes:
+        say(note)
     if machine:
-        click.echo(json.dumps([plan_document(one) for one in found], indent=2))
+        click.echo(json.dumps(survey_document(survey, found), indent=2))
+    elif builds is not None and not any(path.is_dir() for path in specs):
+        click.echo(survey_paragraphs(survey, found))
     else:
-        click.echo("\n\n".join(plan_text(one) for one in found))
+        click.echo(survey_table(survey))
+    if survey.faults:
+        raise EnvironmentFault("not every image could be judged:\n" + "\n".join(survey.faults))
+    if exit_code and survey.stale:
+        sys.exit(STALE)
 
 
 @click.command()

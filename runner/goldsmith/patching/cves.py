@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import requests
@@ -18,6 +18,10 @@ VARIABLE = "GOLDSMITH_CVE_DATA"
 NONE = "none"
 """Instead of an address: do without."""
 
+Vulnerabilities = Sequence[Vulnerability]
+Known = Callable[[str], Vulnerabilities]
+"""Returns what is known of a release."""
+
 _MAX_AGE = 3600
 _HINT = (
     f"Name a mirror's address or a file by {VARIABLE} or --cve-data ({{release}} in it stands for the release), "
@@ -25,7 +29,7 @@ _HINT = (
 )
 
 
-def vulnerabilities(release: str, data: str, cache: Path, *, offline: bool) -> list[Vulnerability]:
+def vulnerabilities(release: str, data: str, cache: Path, *, offline: bool) -> Vulnerabilities:
     """Return what is known of a release.
 
     Args:

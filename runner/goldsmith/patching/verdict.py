@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import pairwise
 from typing import Literal
@@ -54,6 +54,7 @@ class Verdict:
         notes: What could not be found out, and what a new build would not mend.
         freshness: How up to date its packages are; None where that cannot be told.
         faults: Why that cannot be told, where it should be.
+        indexes: SHA-256 of the archives' signed indexes that its packages were compared with, by address.
     """
 
     label: str
@@ -63,10 +64,13 @@ class Verdict:
     notes: tuple[str, ...] = ()
     freshness: Freshness | None = None
     faults: tuple[str, ...] = ()
+    indexes: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def state(self) -> Literal["rebuild", "fresh", "unknown"]:
+    def state(self) -> Literal["build", "rebuild", "fresh", "unknown"]:
         """``rebuild`` when there are reasons; ``unknown`` when there may be, which could not be found out."""
+        if self.recorded is None:
+            return "build"
         return "rebuild" if self.reasons else "unknown" if self.faults else "fresh"
 
 
@@ -109,7 +113,7 @@ def with_parents(verdicts: Iterable[Verdict], parents: Mapping[str, str]) -> lis
         while (above := parents.get(chain[-1])) in known and above not in chain:
             chain.append(str(above))
         for child, parent in reversed(list(pairwise(chain))):
-            if known[parent].reasons and not any(reason.kind == "parent" for reason in known[child].reasons):
+            if known[parent].reasons and not any(reason.kind in ("parent", "new") for reason in known[child].reasons):
                 reason = Reason("parent", f"its base {parent} is to be built anew", {"parent": parent})
                 known[child] = replace(known[child], reasons=(*known[child].reasons, reason))
     return list(known.values())

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from goldsmith import result
-from goldsmith.registry import records
-from goldsmith.registry.models import Artifact, Build, Image, Package, Revocation, Version, inventory_package
+from goldsmith.registry import _revocations, records
+from goldsmith.registry.models import Artifact, Build, Image, Package, Version, inventory_package
 
 _CHUNK = 200
 """Inventories, or images, read at once."""
@@ -62,7 +61,7 @@ def available(session: Session) -> Iterator[records.Recorded]:
         .where(ranked.c.place == 1)
         .order_by(Build.label)
     )
-    revoked = _revoked(session)
+    revoked = {number: revocation.reason for number, revocation in _revocations.in_force(session).items()}
     for row in session.execute(query, execution_options={"yield_per": _CHUNK}):
         name, sequence, version, number, *rest = row
         (
@@ -124,29 +123,3 @@ def _learn(session: Session, numbers: set[int], known: dict[int, result.Package]
     for start in range(0, len(ordered), _PACKAGES):
         query = select(Package.id, *columns).where(Package.id.in_(ordered[start : start + _PACKAGES]))
         known.update((row[0], result.Package(*row[1:])) for row in session.execute(query))
-
-
-def _revoked(session: Session) -> Mapping[int, str]:
-    """Return why versions are revoked now, by their number: themselves, or what they were built on."""
-    holds = (Revocation.restored_at.is_(None), Revocation.at <= datetime.now(UTC))
-    found: dict[int, str] = {}
-    spreading: dict[int, str] = {}
-    for version, reason, descendants in session.execute(
-        select(Revocation.version_id, Revocation.reason, Revocation.descendants).where(*holds)
-    ):
-        found[version] = reason
-        if descendants:
-            spreading[version] = reason
-    above = aliased(Artifact)
-    of_above = aliased(Build)
-    while spreading:
-        query = (
-            select(Build.version_id, of_above.version_id)
-            .join(Artifact, Artifact.build_id == Build.id)
-            .join(above, Artifact.parent_id == above.id)
-            .join(of_above, above.build_id == of_above.id)
-            .where(of_above.version_id.in_(list(spreading)))
-        )
-        spreading = {child: spreading[parent] for child, parent in session.execute(query).all() if child not in found}
-        found |= spreading
-    return found

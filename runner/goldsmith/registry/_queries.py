@@ -11,16 +11,18 @@ from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from goldsmith.errors import GoldsmithError, InputError
+from goldsmith.registry import _channels, _revocations
 from goldsmith.registry.models import Artifact, Build, Image, TestRow, Version
 from goldsmith.registry.records import (
     BuildRecord,
-    ImageDetail,
     ImageSummary,
     TestCounts,
     VersionDetail,
     build_of,
     version_of,
 )
+from goldsmith.registry.records import Version as VersionName
+from goldsmith.registry.reference import Reference
 from goldsmith.result import TestResult
 
 
@@ -62,20 +64,6 @@ def record(session: Session, number: str) -> BuildRecord:
 def running(session: Session) -> list[BuildRecord]:
     """Return the builds recorded as running, oldest first."""
     return builds(session, select(Build).where(Build.state == "running").order_by(Build.started, Build.id))
-
-
-def newest_artifact(session: Session, image: str, platform: str, target: str) -> Artifact | None:
-    """Return the newest artifact that is there, of a build that ended well."""
-    return session.scalars(
-        select(Artifact)
-        .join(Artifact.build)
-        .join(Build.version)
-        .join(Version.image)
-        .where(Image.name == image, Build.platform == platform, Build.target == target)
-        .where(Build.state == "built", Artifact.state == "available")
-        .order_by(Version.sequence.desc(), Build.finished.desc(), Artifact.id.desc())
-        .limit(1)
-    ).first()
 
 
 def find_build(session: Session, name: str) -> BuildRecord:
@@ -146,6 +134,10 @@ def images(session: Session) -> list[ImageSummary]:
             .group_by(Version.image_id)
         ).all()
     )
+    pointing: dict[str, dict[str, VersionName]] = defaultdict(dict)
+    for channel in _channels.current(session):
+        pointing[channel.image][channel.name] = channel.version
+    revoked = _revocations.in_force(session)
     return [
         ImageSummary(
             name=row.image.name,
@@ -155,13 +147,19 @@ def images(session: Session) -> list[ImageSummary]:
             targets=tuple(dict.fromkeys(target for _, target in made[row.id])),
             built=last.get(row.image_id),
             size=sizes.get(row.id),
+            channels=pointing[row.image.name],
+            revocation=revoked.get(row.id),
         )
         for row in session.scalars(newest)
     ]
 
 
-def image(session: Session, name: str, wanted: str) -> ImageDetail:
-    """Return an image with all versions, newest first, or with the one ``wanted``."""
+def image(session: Session, name: str) -> Image:
+    """Return an image's row.
+
+    Raises:
+        InputError: There is no such image.
+    """
     row = session.scalar(select(Image).where(Image.name == name))
     if row is None:
         near = difflib.get_close_matches(name, session.scalars(select(Image.name)).all(), n=1)
@@ -169,26 +167,53 @@ def image(session: Session, name: str, wanted: str) -> ImageDetail:
             f"no image {name!r} is recorded",
             f"Did you mean {near[0]}?" if near else "goldsmith images lists those that are.",
         )
-    versions: Sequence[Version] = row.versions
-    if wanted:
-        numbered = [version for version in versions if str(version.sequence) == wanted]
-        versions = numbered or [version for version in versions if version.label == wanted]
-        if not versions:
-            raise InputError(
-                f"image {name!r} has no version {wanted!r}", f"goldsmith images show {name} lists those it has."
-            )
+    return row
+
+
+def versions(session: Session, reference: Reference) -> list[Version]:
+    """Return the versions that a reference may mean, newest first: all of an image, one, or those of one label.
+
+    Raises:
+        InputError: There is no such image, version or channel.
+    """
+    row = image(session, reference.image)
+    if reference.channel:
+        return [session.get_one(Version, _channels.version_id(session, row.name, reference.channel))]
+    if not reference.version:
+        return list(row.versions)
+    numbered = [version for version in row.versions if str(version.sequence) == reference.version]
+    found = numbered or [version for version in row.versions if version.label == reference.version]
+    if not found:
+        raise InputError(
+            f"image {row.name!r} has no version {reference.version!r}",
+            f"goldsmith images show {row.name} lists those it has.",
+        )
+    return found
+
+
+def details(session: Session, rows: Sequence[Version]) -> tuple[VersionDetail, ...]:
+    """Return versions of one image with their builds, channels and revocations."""
+    if not rows:
+        return ()
     of: dict[int, list[BuildRecord]] = defaultdict(list)
-    numbers = [version.id for version in versions] if wanted else []
-    query = select(Build).join(Build.version).where(Version.image_id == row.id).order_by(Build.started, Build.id)
-    for record in builds(session, query.where(Version.id.in_(numbers)) if wanted else query):
+    for record in builds(
+        session,
+        select(Build).where(Build.version_id.in_([row.id for row in rows])).order_by(Build.started, Build.id),
+    ):
         of[record.version.sequence].append(record)
-    return ImageDetail(
-        name,
-        row.created,
-        tuple(
-            VersionDetail(
-                version_of(version), version.fingerprint, version.state, version.created, tuple(of[version.sequence])
-            )
-            for version in versions
-        ),
+    pointing: dict[int, list[str]] = defaultdict(list)
+    for channel in _channels.current(session, rows[0].image.name):
+        pointing[channel.version.sequence].append(channel.name)
+    revoked = _revocations.in_force(session)
+    return tuple(
+        VersionDetail(
+            version=version_of(row),
+            fingerprint=row.fingerprint,
+            state=row.state,
+            created=row.created,
+            builds=tuple(of[row.sequence]),
+            channels=tuple(pointing[row.sequence]),
+            revocation=revoked.get(row.id),
+        )
+        for row in rows
     )

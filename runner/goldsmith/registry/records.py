@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 from typing import ClassVar
 
 from pydantic import JsonValue
@@ -189,14 +190,128 @@ class Recorded:
 
 
 @dataclass(frozen=True)
+class Channel:
+    """A channel that points at a version.
+
+    Attributes:
+        image: Name of the image.
+        name: Name of the channel, such as ``production``.
+        version: What it points at.
+        at: Since when.
+        by: Who pointed it there: user@host.
+        reason: Why; may be empty.
+    """
+
+    image: str
+    name: str
+    version: Version
+    at: datetime
+    by: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.image}:{self.name}"
+
+
+@dataclass(frozen=True)
+class ChannelEvent:
+    """A channel was pointed at a version, or, where that is ``None``, emptied; see `Channel`."""
+
+    image: str
+    name: str
+    version: Version | None
+    at: datetime
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Revocation:
+    """A version that nothing may be built on, and that nobody should run.
+
+    Attributes:
+        version: The version that was revoked.
+        recorded: When somebody said so.
+        at: From when on it holds; may lie ahead.
+        by: Who said so: user@host.
+        reason: Why.
+        descendants: Whether it holds for everything that was built on it, too.
+        restored_at: When it was ended; ``None`` while it stands.
+        restored_by: Who ended it.
+        restored_reason: Why.
+        chain: From the version that was asked about, each built on the next, to the one that was revoked.
+    """
+
+    version: Version
+    recorded: datetime
+    at: datetime
+    by: str
+    reason: str
+    descendants: bool
+    restored_at: datetime | None
+    restored_by: str | None
+    restored_reason: str | None
+    chain: tuple[Version, ...]
+
+    @property
+    def told(self) -> str:
+        """The chain in words, with who revoked its last link, and why."""
+        links = [f"{child} was built on {parent}" for child, parent in pairwise(self.chain)]
+        revoked = f"{self.version} was revoked on {self.at:%Y-%m-%d} by {self.by}: {self.reason}"
+        return f"{', '.join(links)}, and {revoked}" if links else revoked
+
+
+@dataclass(frozen=True)
+class RevocationReport:
+    """What a revocation reaches.
+
+    Attributes:
+        revocation: The revocation.
+        descendants: Versions that were built on the version, nearest first, whether it holds for them or not.
+        channels: Channels that point at a version for which it holds.
+        artifacts: Artifacts of versions for which it holds, as far as they are there.
+    """
+
+    revocation: Revocation
+    descendants: tuple[Version, ...]
+    channels: tuple[Channel, ...]
+    artifacts: tuple[ArtifactRecord, ...]
+
+
+@dataclass(frozen=True)
+class Ancestor:
+    """An artifact in a tree of what was built on what.
+
+    Attributes:
+        name: The version, or what the first of a line was built on, such as ``debian:12``.
+        artifact: The artifact; ``None`` where it is none of ours.
+        label: ``name/platform/target``, or empty.
+        channels: Channels that point at its version.
+        revocation: Why its version is revoked, or ``None``.
+        asked: Whether it was asked for.
+        children: What was built on it.
+    """
+
+    name: str
+    artifact: ArtifactRecord | None = None
+    label: str = ""
+    channels: tuple[str, ...] = ()
+    revocation: Revocation | None = None
+    asked: bool = False
+    children: tuple[Ancestor, ...] = ()
+
+
+@dataclass(frozen=True)
 class VersionDetail:
-    """A version with its builds, in the order they were started."""
+    """A version with its builds, in the order they were started, the channels that point at it, and its revocation."""
 
     version: Version
     fingerprint: str
     state: VersionState
     created: datetime
     builds: tuple[BuildRecord, ...]
+    channels: tuple[str, ...] = ()
+    revocation: Revocation | None = None
 
 
 @dataclass(frozen=True)
@@ -220,6 +335,8 @@ class ImageSummary:
         targets: Targets of that version.
         built: When an artifact of any of its versions was last built, in UTC; ``None`` if never.
         size: Bytes of the newest version's largest available artifact, or ``None``.
+        channels: What its channels point at, by their names.
+        revocation: Why its newest version is revoked, or ``None``.
     """
 
     name: str
@@ -229,11 +346,30 @@ class ImageSummary:
     targets: tuple[str, ...]
     built: datetime | None
     size: int | None
+    channels: Mapping[str, Version] = field(default_factory=dict)
+    revocation: Revocation | None = None
 
 
 def version_of(row: models.Version) -> Version:
     """Return the record of a row."""
     return Version(row.image.name, row.sequence, row.label)
+
+
+def revocation_of(row: models.Revocation, chain: tuple[Version, ...] = ()) -> Revocation:
+    """Return the record of a row, as it holds for the first version of a chain; by default for its own."""
+    version = version_of(row.version)
+    return Revocation(
+        version=version,
+        recorded=row.recorded,
+        at=row.at,
+        by=row.by,
+        reason=row.reason,
+        descendants=row.descendants,
+        restored_at=row.restored_at,
+        restored_by=row.restored_by,
+        restored_reason=row.restored_reason,
+        chain=chain or (version,),
+    )
 
 
 def artifact_of(row: models.Artifact) -> ArtifactRecord:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,24 +17,17 @@ from sqlalchemy.orm import Session
 from goldsmith import __version__
 from goldsmith.errors import EnvironmentFault, GoldsmithError
 from goldsmith.home import home
-from goldsmith.registry import _inventory, _planning, _queries, _rows, models
+from goldsmith.registry import _inventory, _queries, _rows, models
 from goldsmith.registry._database import Database
-from goldsmith.registry.records import (
-    ArtifactRecord,
-    BuildRecord,
-    Evidence,
-    ImageDetail,
-    ImageSummary,
-    Recorded,
-    Version,
-    artifact_of,
-)
-from goldsmith.result import BuildResult, Package, TestResult
+from goldsmith.registry._reading import Reading
+from goldsmith.registry._trust import Trust
+from goldsmith.registry.records import BuildRecord, Evidence, Version
+from goldsmith.result import BuildResult
 
 FILE = "registry.db"
 
 
-class Registry:
+class Registry(Reading, Trust):
     """The record of all builds. Every method is one transaction; processes and threads may use it side by side.
 
     Every method raises `EnvironmentFault` when the database is locked, read-only, damaged or full.
@@ -286,113 +279,6 @@ class Registry:
             _rows.recorded(session, artifact).state = "deleted"
 
         self._database.write(work)
-
-    def running_builds(self) -> tuple[BuildRecord, ...]:
-        """Return the builds that are recorded as running, oldest first."""
-        with self._database.read() as session:
-            return tuple(_queries.running(session))
-
-    def newest_artifact(self, image: str, platform: str, target: str) -> ArtifactRecord | None:
-        """Return what ``from: <image>`` means: the newest artifact that is still there, of a build that ended well."""
-        with self._database.read() as session:
-            row = _queries.newest_artifact(session, image, platform, target)
-            return None if row is None else artifact_of(row)
-
-    def available(self) -> Iterator[Recorded]:
-        """Yield the newest artifact of every label that is still there, of builds that ended well, by label."""
-        with self._database.read() as session:
-            yield from _planning.available(session)
-
-    def inventories(self, numbers: Sequence[int]) -> Iterator[tuple[int, Sequence[Package]]]:
-        """Yield the packages of inventories, by `Recorded.inventory`; only a few are held in memory at once."""
-        with self._database.read() as session:
-            yield from _planning.members(session, numbers)
-
-    def images(self) -> tuple[ImageSummary, ...]:
-        """Return all images, by name."""
-        with self._database.read() as session:
-            return tuple(_queries.images(session))
-
-    def image(self, name: str) -> ImageDetail:
-        """Return an image with its versions, newest first.
-
-        Args:
-            name: Name of the image, or ``name@version`` for one version: by its sequence number, else by its label.
-
-        Raises:
-            InputError: There is no such image or version.
-        """
-        name, _, wanted = name.partition("@")
-        with self._database.read() as session:
-            return _queries.image(session, name, wanted)
-
-    def find_build(self, name: str) -> BuildRecord:
-        """Return a build.
-
-        Args:
-            name: Its id; the beginning of the id or of the id's random part, where no other begins so; or a label
-                ``name/platform/target``, which means the newest build of it.
-
-        Raises:
-            InputError: No build is meant by it, or several are.
-        """
-        with self._database.read() as session:
-            return _queries.find_build(session, name)
-
-    def packages(self, build_id: str) -> tuple[Package, ...]:
-        """Return what was found inside a build's artifact, sorted.
-
-        Raises:
-            GoldsmithError: The build is not recorded.
-        """
-        with self._database.read() as session:
-            return _inventory.load(session, _queries.build(session, build_id).inventory_id)
-
-    def ingredients(self, build_id: str) -> Mapping[str, str] | None:
-        """Return what went into a build, by name; ``None`` where that was not recorded.
-
-        Raises:
-            GoldsmithError: The build is not recorded.
-        """
-        with self._database.read() as session:
-            return _queries.build(session, build_id).ingredients
-
-    def compliance(self, build_id: str) -> tuple[Mapping[str, JsonValue], ...]:
-        """Return what became of each control of os_hardening, as `BuildResult.document` has it.
-
-        Raises:
-            GoldsmithError: The build is not recorded.
-        """
-        with self._database.read() as session:
-            return tuple(_queries.build(session, build_id).compliance or ())
-
-    def patching(self, build_id: str) -> Mapping[str, JsonValue] | None:
-        """Return the report of os_patching, ``None`` where there is none.
-
-        Raises:
-            GoldsmithError: The build is not recorded.
-        """
-        with self._database.read() as session:
-            return _queries.build(session, build_id).patching
-
-    def evidence(self, build_id: str) -> Mapping[str, Evidence]:
-        """Return the evidence of a build, by kind.
-
-        Raises:
-            GoldsmithError: The build is not recorded.
-        """
-        with self._database.read() as session:
-            kept = _queries.build(session, build_id).evidence or {}
-            return {kind: Evidence(**one) for kind, one in kept.items()}
-
-    def tests(self, build_id: str) -> tuple[TestResult, ...]:
-        """Return the results of a build's tests, in the order they ran.
-
-        Raises:
-            GoldsmithError: The build is not recorded.
-        """
-        with self._database.read() as session:
-            return _queries.tests(session, build_id)
 
 
 def _now() -> datetime:

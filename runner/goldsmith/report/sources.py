@@ -9,17 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from click import unstyle
+from pydantic import TypeAdapter
 
 from goldsmith import home
 from goldsmith.build import LOG
 from goldsmith.errors import GoldsmithError
-from goldsmith.registry import ArtifactRecord, BuildRecord, Registry
+from goldsmith.registry import ArtifactRecord, BuildRecord, Evidence, Registry
 from goldsmith.result import BuildResult, ControlResult, Package, TestResult
 from goldsmith.sweep import RESULT
 
 LOG_LINES = 400
 """Lines of Ansible's log that a page has; of 300 characters each at the most, more of it is in the file."""
 
+_CONTROLS = TypeAdapter(tuple[ControlResult, ...])
 _LOG_BYTES = LOG_LINES * 300
 
 
@@ -57,7 +59,9 @@ class Sources:
         packages: What is inside.
         result: ``result.json``, or ``None`` where it is missing or damaged.
         layers: Its layers, as plain data: a newer Goldsmith tells more of them.
+        compliance: What became of each control.
         patching: Report of os_patching, or ``None``.
+        evidence: Files that tell of it, by kind.
         previous: The version before, or ``None``.
         ancestors: What it was built on, the nearest first.
         log: The end of Ansible's log, or ``None``.
@@ -70,16 +74,13 @@ class Sources:
     packages: tuple[Package, ...] = ()
     result: BuildResult | None = None
     layers: tuple[Mapping[str, Any], ...] = ()
+    compliance: tuple[ControlResult, ...] = ()
     patching: Mapping[str, Any] | None = None
+    evidence: Mapping[str, Evidence] = field(default_factory=dict)
     previous: Previous | None = None
     ancestors: tuple[ArtifactRecord, ...] = ()
     log: Log | None = None
-    missing: tuple[str, ...] = field(default=())
-
-    @property
-    def compliance(self) -> tuple[ControlResult, ...]:
-        """What became of each control."""
-        return self.result.compliance if self.result else ()
+    missing: tuple[str, ...] = ()
 
 
 def gather(registry: Registry, record: BuildRecord, root: Path) -> Sources:
@@ -96,6 +97,7 @@ def gather(registry: Registry, record: BuildRecord, root: Path) -> Sources:
     directory = home.build_directory(root, record.id)
     missing: list[str] = []
     result = _result(directory / RESULT, record, missing)
+    controls = registry.compliance(record.id)
     return Sources(
         record=record,
         directory=directory,
@@ -103,6 +105,10 @@ def gather(registry: Registry, record: BuildRecord, root: Path) -> Sources:
         packages=registry.packages(record.id),
         result=result,
         layers=_layers(directory / RESULT) if result else (),
+        # What was recorded by an older Goldsmith is in its file only.
+        compliance=_CONTROLS.validate_json(json.dumps(controls)) if controls or not result else result.compliance,
+        patching=registry.patching(record.id),
+        evidence=registry.evidence(record.id),
         previous=_previous(registry, record),
         log=_log(Path(record.log) if record.log else directory / LOG, missing),
         missing=tuple(missing),
@@ -116,7 +122,7 @@ def _result(path: Path, record: BuildRecord, missing: list[str]) -> BuildResult 
     try:
         return BuildResult.read(path)
     except GoldsmithError as error:
-        missing.append(f"Compliance and layers are not shown: {error.message}.")
+        missing.append(f"Layers are not shown: {error.message}.")
         return None
 
 

@@ -13,6 +13,9 @@ from goldsmith.errors import EnvironmentFault
 
 GROUP = "goldsmith.targets"
 
+FROM = "Another spec, whose newest image that is not revoked is the base; NAME@VERSION or NAME:CHANNEL for another one."
+"""Description of a source's key ``from``."""
+
 
 @dataclass(frozen=True)
 class Base:

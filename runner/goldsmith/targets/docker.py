@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from goldsmith.errors import EnvironmentFault
 from goldsmith.spec.types import Command, Duration, Model, Scalar, StringMap
-from goldsmith.targets import Base, Target
+from goldsmith.targets import FROM, Base, Target
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -38,7 +38,7 @@ class DockerSource(Model):
 
     image: str | None = Field(None, description="Image reference, such as debian:12 or debian@sha256:…")
     debootstrap: Debootstrap | None = None
-    from_: str | None = Field(None, alias="from", description="Name of another spec whose newest image is the base.")
+    from_: str | None = Field(None, alias="from", description=FROM)
     pull: Literal["always", "missing", "never"] = Field("missing", description="When to ask the registry for `image`.")
     platform: str | None = Field(None, description="Platform of a multi-platform `image`, such as linux/arm64.")
 

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from goldsmith.errors import EnvironmentFault
 from goldsmith.spec.types import Duration, Model, Scalar, StringMap
-from goldsmith.targets import Base, Target
+from goldsmith.targets import FROM, Base, Target
 
 Region = Annotated[str, Field(pattern=r"^[a-z]{2,}(?:-[a-z]+)+-\d+$")]
 Account = Annotated[Scalar, Field(pattern=r"^\d{12}$", description="Account number: twelve digits, quoted in YAML.")]
@@ -42,7 +42,7 @@ class Ec2Source(Model):
     ami: Ami | None = None
     id: str | None = Field(None, pattern=r"^ami-[0-9a-f]{8,17}$", description="One image, for ever.")
     ssm: str | None = Field(None, description="Public SSM parameter that holds an image's id, such as /aws/service/…")
-    from_: str | None = Field(None, alias="from", description="Name of another spec whose newest image is the base.")
+    from_: str | None = Field(None, alias="from", description=FROM)
     architecture: str | None = Field(None, description="Such as x86_64 or arm64; another one is refused.")
 
     @model_validator(mode="after")

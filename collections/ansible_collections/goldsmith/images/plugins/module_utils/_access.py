@@ -66,6 +66,10 @@ class Access:
         told = (self._user(user) for user in self._accounts.users)
         return [user for user in told if user["uid"] == 0 or user["name"] in people or user["sudo"]]
 
+    def groups(self) -> list[str]:
+        """Return the names of all groups."""
+        return [group.name for group in self._accounts.groups]
+
     def _user(self, user: User) -> dict[str, Any]:
         groups = self._accounts.groups_of(user)
         numbers = [(group.name, group.gid) for group in self._accounts.groups if group.name in groups]

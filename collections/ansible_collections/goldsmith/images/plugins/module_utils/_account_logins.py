@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Mapping
+from typing import Any, Iterable, Mapping
 
 from ansible_collections.goldsmith.images.plugins.module_utils._account_checks import Scene, Verdict, fixes
 from ansible_collections.goldsmith.images.plugins.module_utils._account_integrity import lock
@@ -109,6 +109,14 @@ def max_days(scene: Scene, options: Mapping[str, Any]) -> Verdict:
     return _age(scene, options, MAX_DAYS, "is good", lambda has, wanted: has is not None and 0 < has <= wanted)
 
 
+def root_max_days(scene: Scene, options: Mapping[str, Any]) -> Verdict:
+    """Have root's password too old after some days at most, be it locked now."""
+    root = [user for user in scene.accounts.users if user.name == "root"]
+    return _age(
+        scene, options, MAX_DAYS, "is good", lambda has, wanted: has is not None and 0 < has <= wanted, users=root
+    )
+
+
 def min_days(scene: Scene, options: Mapping[str, Any]) -> Verdict:
     """Have every password stay for some days at least."""
     return _age(scene, options, MIN_DAYS, "must stay", lambda has, wanted: has is not None and has >= wanted)
@@ -126,16 +134,23 @@ def inactive_days(scene: Scene, options: Mapping[str, Any]) -> Verdict:
     )
 
 
-def _age(scene: Scene, options: Mapping[str, Any], day: int, does: str, enough: Any) -> Verdict:
+def _age(
+    scene: Scene, options: Mapping[str, Any], day: int, does: str, enough: Any, *, users: Iterable[User] | None = None
+) -> Verdict:
     verdict = Verdict()
     wanted = options["days"]
-    for user in scene.accounts.users:
+    if users is None:
+        users = [user for user in scene.accounts.users if user.has_password]
+    for user in users:
         has = user.day(day)
-        if not user.has_password or user.shadow is None or enough(has, wanted):
+        if user.shadow is None or enough(has, wanted):
             continue
         what = f"{user.name}'s password {does} {'always' if has is None else f'{has} days'}"
         row = list(user.shadow)
         user.set_day(day, wanted)
+        if not user.has_password and _is_over(user, scene.today):
+            # The age of a password that nobody has begins now. Otherwise cron would run no jobs (pam_unix(8), account).
+            user.set_day(LAST_CHANGE, scene.today)
         spared = _spared(scene, user, day)
         if not fixes(options) or spared:
             user.shadow[:] = row

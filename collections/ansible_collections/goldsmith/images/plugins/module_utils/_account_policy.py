@@ -43,6 +43,7 @@ CHECKS: dict[str, tuple[str, Check]] = {
     "hashes": ("hashes of passwords", _account_logins.hashes),
     "last_change": ("passwords were changed in the past", _account_logins.last_change),
     "max_days": ("greatest age of passwords", _account_logins.max_days),
+    "root_max_days": ("greatest age of root's password", _account_logins.root_max_days),
     "min_days": ("least age of passwords", _account_logins.min_days),
     "warn_days": ("warning before passwords are too old", _account_logins.warn_days),
     "listed_shells": ("shells that let in", _account_logins.listed_shells),

@@ -35,6 +35,7 @@ class Machine:
         has: Names of the probes that found something, ``kernel`` and ``init`` among them.
         paths: Paths that exist, of those that the table asks for.
         packages: Names of the installed packages.
+        groups: Names of the groups.
         mounts: Where file systems are mounted, or are to be at boot.
         choices: What was chosen where there are several ways, such as ``firewall``.
         given: Names of the variables that decide whether a control has anything to do, and that are set.
@@ -44,6 +45,7 @@ class Machine:
     has: frozenset[str]
     paths: frozenset[str]
     packages: frozenset[str]
+    groups: frozenset[str]
     mounts: frozenset[str]
     choices: Mapping[str, str]
     given: frozenset[str]

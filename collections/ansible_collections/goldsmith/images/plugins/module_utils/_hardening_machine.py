@@ -29,6 +29,7 @@ def machine(look: Mapping[str, Any], context: Mapping[str, Any]) -> Machine:
         has=frozenset(has),
         paths=there,
         packages=packages,
+        groups=frozenset(look.get("groups", ())),
         mounts=frozenset(look.get("mounts", ())),
         choices=context.get("choices", {}),
         given=frozenset(context.get("given", ())),

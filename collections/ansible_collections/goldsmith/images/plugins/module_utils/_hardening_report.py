@@ -91,6 +91,9 @@ def _files(results: Mapping[str, Any], plan: Mapping[str, Any]) -> Iterable[tupl
     for path, names in plan.get("owners", {}).items():
         for name in names:
             yield name, CHANGED if path in changed else COMPLIANT, path if path in changed else ""
+    for group, names in plan.get("groups", {}).items():
+        for name in names:
+            yield name, CHANGED, f"group {group} made"
     removed = results.get("remove", {}).get("removed", ())
     for pattern, names in plan.get("remove", {}).items():
         there = [path for path in removed if _matches(path, pattern)]

@@ -139,7 +139,7 @@ class Gatherer:
             told = {"packages_present": self.state.present, "packages_absent": self.state.absent}
             for item in demand:
                 told.get(kind, self.state.groups).setdefault(item, []).append(name)
-        elif kind in ("audit_privileged", "root_max_days"):
+        elif kind == "audit_privileged":
             self.state.single[kind] = {"value": demand, "control": name}
         else:
             for entry in texts(kind, demand, name):
@@ -199,7 +199,6 @@ _DEMANDS = {
     "packages_present",
     "remove",
     "review",
-    "root_max_days",
     "sysctl",
     "units",
 }
@@ -240,7 +239,7 @@ def options(state: State, configs: Mapping[str, Mapping[str, Any]], machine: Mac
         "units": state.units,
         "policy": state.policy,
         "review": state.review,
-        "groups": state.groups,
+        "groups": {name: controls for name, controls in state.groups.items() if name not in machine.groups},
         "single": state.single,
         "install": {name: controls for name, controls in state.present.items() if name not in there},
         "uninstall": {name: controls for name, controls in state.absent.items() if name in there},

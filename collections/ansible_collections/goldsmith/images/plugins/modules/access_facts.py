@@ -113,6 +113,12 @@ users:
       description: Whether sudo asks for no password because of the option C(!authenticate), and not of a rule's tag.
       type: bool
       sample: false
+groups:
+  description: Names of the groups that the machine's own files have, in their order.
+  returned: success
+  type: list
+  elements: str
+  sample: [root, sudo]
 connected:
   description: The user whose SSH connection this run came by; empty when it came otherwise.
   returned: success
@@ -213,6 +219,7 @@ def run(module: AnsibleModule) -> None:
     module.exit_json(
         changed=False,
         users=access.users(),
+        groups=access.groups(),
         connected=name,
         sshd=sshd,
         paths=_system_look.present(module.params["paths"], places),

@@ -51,6 +51,8 @@ options:
             and V(sha512).
           - V(last_change) - no password was last changed in the future. One that was counts as changed today.
           - V(max_days) - passwords are good for O(policy[].days) at most.
+          - V(root_max_days) - root's password is good for O(policy[].days) at most, and so is one that root is given
+            when it is locked now.
           - V(min_days) - passwords stay for O(policy[].days) at least.
           - V(warn_days) - users are warned O(policy[].days) before at least.
           - V(inactive_days) - an account is closed O(policy[].days) at most after its password became too old.
@@ -87,6 +89,7 @@ options:
           - hashes
           - last_change
           - max_days
+          - root_max_days
           - min_days
           - warn_days
           - inactive_days

@@ -50,6 +50,11 @@ def users(root: Path, **sshd: str) -> dict[str, dict[str, Any]]:
     return {user["name"]: user for user in access.users()}
 
 
+def test_groups_are_told_in_their_order(root: Path) -> None:
+    groups = Access(Drafts(root), {}, host="web", today=TODAY, root=root, owner=ME).groups()
+    assert groups == [row.partition(":")[0] for row in (root / "etc/group").read_text().splitlines()]
+
+
 def test_those_who_matter_are_told_with_their_ways(root: Path) -> None:
     found = users(root)
     assert list(found) == ["root", "lp", "ann"]

@@ -265,6 +265,16 @@ def test_a_password_does_not_become_too_old_at_once_for_root_and_those_who_are_n
     assert line(root, "shadow", "ann").split(":")[4] == "90"
 
 
+@pytest.mark.parametrize("changed", ["19900", "19000"])
+def test_a_password_that_root_does_not_have_gets_an_age_that_begins_in_time(root: Path, changed: str) -> None:
+    edit(root, "shadow", "root:$y$j9T$salt$root:19900", f"root:*:{changed}")
+    wanted = {"check": "root_max_days", "days": 90}
+    assert [hold(root, wanted)[0].status for _ in range(2)] == ["changed", "compliant"]
+    _, _, last, _, most, *_ = line(root, "shadow", "root").split(":")
+    assert most == "90" and int(last) + 90 >= TODAY
+    assert line(root, "shadow", "ann").split(":")[4] == "365"
+
+
 def test_the_same_check_for_two_controls_is_told_to_both_and_must_be_the_same(root: Path) -> None:
     edit(root, "shadow", "bob:!:", "bob::")
     outcomes = hold(root, *({"check": "empty_passwords", "control": control} for control in "ab"))

@@ -45,6 +45,7 @@ CONFIGS = {"sshd": {"path": "/etc/ssh/sshd_config", "format": "sshd"}}
 
 def machine(**given: Any) -> Machine:
     known = {"has": frozenset(), "paths": frozenset(), "packages": frozenset(), "mounts": frozenset()}
+    known["groups"] = frozenset(["root"])
     return Machine(**{**known, "choices": {"time": "chrony"}, "given": frozenset(), "access": Access(), **given})
 
 
@@ -171,6 +172,15 @@ def test_packages_are_handed_over_when_they_have_to_be_changed() -> None:
     here = machine(packages=frozenset({"nginx"}))
     told = gathered(chosen(here, include=["web"]), here)
     assert (told["install"], told["uninstall"]) == ({"ssh": ["server"]}, {"nginx": ["web"]})
+
+
+def test_groups_are_handed_over_when_they_are_missing() -> None:
+    table = {"privilege": [{"id": "su", "title": "", "level": 1, "needs": [], "groups": ["root", "sugroup"]}]}
+    state = Gatherer(CONFIGS, {}, machine()).gather(Selection(taken=flat(table)))
+    told = options(state, CONFIGS, machine())
+    assert told["groups"] == {"sugroup": ["su"]}
+    assert [row["status"] for row in report(flat(table), {}, {}, told)] == ["changed"]
+    assert [row["status"] for row in report(flat(table), {}, {}, {**told, "groups": {}})] == ["compliant"]
 
 
 def rows(found: Selection, results: dict[str, Any]) -> dict[str, tuple[str, str]]:
