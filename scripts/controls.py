@@ -31,9 +31,11 @@ NEEDS = {
     "init": "an init system of its own",
     "journald": "the journal",
     "kernel": "a kernel of its own",
+    "own_zones": "zones of your own in firewalld",
     "sshd": "the SSH server",
     "systemd": "systemd",
 }
+FAMILIES = {"debian": "a system of Debian's family", "redhat": "a system of Red Hat's family"}
 GUARDS = {
     "passwords": "is not applied while nobody who administers the machine has a key",
     "root_login": "is not applied while root is the only one who can log in and administer the machine",
@@ -83,6 +85,8 @@ def page() -> str:
         f"{len(left_out)} are not, for the reasons at the end, and {beyond} controls go beyond it.",
         "A control that needs what is not there is reported as *not applicable*. `--tags` takes the name of a control",
         "or of an area with `os_hardening_` before it, `level1`, `level2`, and sections such as `cis_5_1_20`.",
+        "Names of packages, units and paths are Debian's. What they are called on Red Hat's family, as far as they differ,",
+        "stands in the role's `vars/main/platforms.yml`.",
         "",
     ]
     for area, found in controls.items():
@@ -116,6 +120,13 @@ def _control(control: Mapping[str, Any]) -> Iterator[str]:
         yield "- What is installed is removed when os_hardening_include names it. Until then it is reported as failed."
     demands = "; ".join(_demand(key, value) for key, value in control.items() if key not in TELLS)
     yield f"- Demands {demands}."
+    family = variables("__os_hardening_family_redhat")
+    if control["id"] in family["absent"]:
+        yield f"- Not applicable on Red Hat's family: {family['absent'][control['id']]}."
+    elif control["id"] in family["instead"]:
+        own = family["instead"][control["id"]]
+        demands = "; ".join(_demand(key, value) for key, value in own.items() if key not in TELLS)
+        yield f"- Demands on Red Hat's family instead: {demands}."
     yield ""
 
 
@@ -126,6 +137,8 @@ def _need(need: str) -> str:
     if "=" in need:
         choice, _, value = need.partition("=")
         return f"`os_hardening_{choice}` to be {value}"
+    if kind == "family":
+        return FAMILIES[name]
     words = {"package": f"the package {name}", "mount": f"{name} as a file system", "given": f"`{name}`"}
     return NEEDS.get(need) or words.get(kind) or f"`{name}`"
 

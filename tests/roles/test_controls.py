@@ -20,6 +20,9 @@ spec.loader.exec_module(controls)
 TABLE = controls.table()
 CONTROLS = [{**control, "area": area} for area, found in TABLE.items() for control in found]
 
+REDHAT = controls.variables("__os_hardening_family_redhat")
+CONFIGS = {*controls.variables("__os_hardening_configs"), *REDHAT["configs"]}
+
 # The recommendations of the CIS benchmark for Debian 12, version 1.1.0, for servers: those it calls automated, those it calls
 # manual, and which are of level 2. A last part such as 1-9 stands for nine numbers.
 AUTOMATED = """
@@ -87,7 +90,7 @@ def test_a_control_says_what_it_is_why_and_what_it_needs(control: dict[str, obje
     assert {"id", "level", "title", "why", "needs"} <= set(control)
     assert not str(control["title"]).endswith(".") and str(control["why"]).endswith(".")
     assert str(control.get("breaks", ".")).endswith(".")
-    known = {*controls.TELLS, "area", *controls.variables("__os_hardening_configs"), *DEMANDS}
+    known = {*controls.TELLS, "area", *CONFIGS, *DEMANDS}
     assert set(control) <= known
     assert set(control) - {*controls.TELLS, "area"} or control.get("own")
 
@@ -117,7 +120,7 @@ def test_every_need_is_one_that_can_be_looked_for() -> None:
     choices = set(controls.variables("__os_hardening_choices"))
     for need in (need.removeprefix("not:") for control in CONTROLS for need in control["needs"]):
         kind = need.partition(":")[0]
-        assert need in probes or kind in {"package", "mount", "path", "given"} or need.partition("=")[0] in choices, (
+        assert need in probes or kind in {"family", "package", "mount", "path", "given"} or need.partition("=")[0] in choices, (
             need
         )
 
@@ -126,7 +129,7 @@ def test_no_two_controls_that_can_take_part_together_want_a_setting_to_be_differ
     wanted: dict[tuple[str, str], set[str]] = {}
     apart = {"journald ForwardToSyslog"}  # one needs rsyslog, the other the journal alone
     for control in CONTROLS:
-        for kind in {"sysctl", *controls.variables("__os_hardening_configs")} & set(control):
+        for kind in {"sysctl", *CONFIGS} & set(control):
             for key, value in control[kind].items():
                 wanted.setdefault((kind, key), set()).add(str(value))
     assert {" ".join(key) for key, values in wanted.items() if len(values) > 1} == apart

@@ -11,6 +11,7 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 from ansible_collections.goldsmith.images.plugins.module_utils._hardening import Wish, flat, level, select
+from ansible_collections.goldsmith.images.plugins.module_utils._hardening_family import configs_of, translated
 from ansible_collections.goldsmith.images.plugins.module_utils._hardening_machine import machine
 from ansible_collections.goldsmith.images.plugins.module_utils._hardening_state import Gatherer, options
 
@@ -45,7 +46,7 @@ options:
     default: {}
   context:
     description:
-      - What else is known, with C(own_kernel), C(own_init), C(live), C(probes), C(choices), C(given).
+      - What else is known, with C(own_kernel), C(own_init), C(live), C(probes), C(choices), C(given), C(family).
     type: dict
     default: {}
 """
@@ -77,7 +78,9 @@ def plan(
     Raises:
         AnsibleFilterError: The user names what does not exist, or controls contradict each other.
     """
-    controls = flat(table)
+    family = (context or {}).get("family", {})
+    controls = translated(flat(table), family)
+    places = configs_of(configs or {}, family)
     here = machine(look, context or {})
     wanted = Wish(
         level=level(wish["profile"]),
@@ -91,8 +94,8 @@ def plan(
     )
     try:
         chosen = select(controls, here, wanted)
-        state = Gatherer(configs or {}, overrides or {}, here).gather(chosen)
-        handed = options(state, configs or {}, here)
+        state = Gatherer(places, overrides or {}, here).gather(chosen)
+        handed = options(state, places, here)
     except Fault as fault:
         raise AnsibleFilterError(str(fault)) from fault
     people = here.access.people

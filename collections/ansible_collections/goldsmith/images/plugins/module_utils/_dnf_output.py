@@ -30,7 +30,7 @@ _UNTRUSTED = re.compile(
 )
 _OWN_REPOSITORIES = (
     *("baseos*", "appstream*", "crb*", "extras*", "highavailability*", "resilientstorage*", "nfv*", "rt", "rt-*"),
-    *("rhel-*", "ubi-*", "amazonlinux*", "kernel-livepatch*"),
+    *("rhel-*", "ubi-*", "ol9_*", "amazonlinux*", "kernel-livepatch*"),
 )
 
 

@@ -18,6 +18,9 @@ FAILED = "failed"
 
 Control = Mapping[str, Any]
 
+# Where a control says why there is nothing to it on this family of systems.
+ABSENT_HERE = "absent_here"
+
 # What a need that is no probe of a path is called when it is not met.
 _LACKS = {
     "kernel": "there is no kernel of its own: it is the host's that counts",
@@ -40,6 +43,7 @@ class Machine:
         choices: What was chosen where there are several ways, such as ``firewall``.
         given: Names of the variables that decide whether a control has anything to do, and that are set.
         access: Who can enter and become root.
+        family: The family of systems that this one is of: ``debian`` or ``redhat``.
     """
 
     has: frozenset[str]
@@ -50,6 +54,7 @@ class Machine:
     choices: Mapping[str, str]
     given: frozenset[str]
     access: Access
+    family: str = "debian"
 
     def lacks(self, need: str, installed: frozenset[str]) -> str:
         """Say why a need is not met; nothing when it is.
@@ -68,6 +73,7 @@ class Machine:
             return "" if chosen == value else f"{value} is not used here for {choice}: {chosen} is"
         kind, _rest, name = need.partition(":")
         places = {
+            "family": ({self.family}, f"it is for systems of the family {name}, and this is one of {self.family}"),
             "given": (self.given, f"{name} is not given"),
             "mount": (self.mounts, f"{name} is no file system of its own"),
             "package": (installed, f"there is no package {name}"),
@@ -211,6 +217,8 @@ def _place(control: Control, machine: Machine, wish: Wish, chosen: Selection) ->
 
 
 def _lacks(control: Control, machine: Machine, packages: frozenset[str]) -> str:
+    if ABSENT_HERE in control:
+        return str(control[ABSENT_HERE])
     return next((why for why in (machine.lacks(need, packages) for need in control["needs"]) if why), "")
 
 

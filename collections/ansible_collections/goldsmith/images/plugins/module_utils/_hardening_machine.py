@@ -16,7 +16,7 @@ def machine(look: Mapping[str, Any], context: Mapping[str, Any]) -> Machine:
 
     Args:
         look: What the module returned.
-        context: ``own_kernel``, ``own_init``, ``live``, ``probes``, ``choices``, ``given``.
+        context: ``own_kernel``, ``own_init``, ``live``, ``probes``, ``choices``, ``given``, ``family``.
     """
     there = frozenset(look.get("paths", ()))
     has = {name for name, found in context.get("probes", {}).items() if there & frozenset(found)}
@@ -34,6 +34,7 @@ def machine(look: Mapping[str, Any], context: Mapping[str, Any]) -> Machine:
         choices=context.get("choices", {}),
         given=frozenset(context.get("given", ())),
         access=_access(look, "cloud-init" in packages and not context.get("live")),
+        family=context.get("family", {}).get("name", "debian"),
     )
 
 

@@ -20,7 +20,7 @@ from ansible_collections.goldsmith.images.plugins.module_utils._hardening_texts 
 ABSENT = "absent"
 
 # Demands that are lists, whose items go to a module as they are.
-_LISTS = ("modes", "mounts", "pam_arguments", "pam_profiles", "pam_rules")
+_LISTS = ("kernel_arguments", "modes", "mounts", "pam_arguments", "pam_profiles", "pam_rules")
 
 
 class State:
@@ -119,6 +119,8 @@ class Gatherer:
                 self._other(kind, demand, control)
 
     def _extend(self, kind: str, demand: Any, name: str) -> None:
+        if kind == "kernel_arguments":
+            demand = [{"argument": argument} for argument in demand]
         self.state.lists[kind] += [{**item, "control": name} for item in demand]
 
     def _other(self, kind: str, demand: Any, control: Control) -> None:

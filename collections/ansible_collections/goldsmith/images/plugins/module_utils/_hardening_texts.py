@@ -13,6 +13,9 @@ _HEADER = "# Managed by goldsmith.images.os_hardening\n"
 
 File = Mapping[str, str]
 
+# Keys of a control that tell of it and demand nothing.
+TELLS = frozenset(("anssi", "area", "breaks", "cis", "guard", "id", "level", "needs", "own", "purpose", "title", "why"))
+
 # The login screen has a database of its own, and neither exists until its profile does (dconf(7)).
 _DCONF = {
     "gdm": "user-db:user\nsystem-db:gdm\nfile-db:/usr/share/gdm/greeter-dconf-defaults\n",
@@ -31,7 +34,7 @@ def texts(kind: str, demand: Any, control: str) -> list[File]:
     Raises:
         Fault: There is no such kind of demand.
     """
-    if kind in _PASSED:
+    if kind in TELLS:
         return []
     if kind not in _KINDS:
         raise Fault(f"control {control} demands {kind!r}, which is nothing that can be demanded.")
@@ -55,11 +58,14 @@ def _audit_last(demand: list[str], control: str) -> Iterator[File]:
 
 
 def _dconf(demand: Mapping[str, Mapping[str, str]], control: str) -> Iterator[File]:
+    # One file a database: sections of the same one stand together.
+    found: dict[str, str] = {}
     for section, settings in demand.items():
         database = "gdm" if section == "org/gnome/login-screen" else "local"
         lines = "".join(f"{key}={value}\n" for key, value in settings.items())
-        path = f"/etc/dconf/db/{database}.d/90-goldsmith-{control}"
-        yield {"path": path, "content": f"{_HEADER}[{section}]\n{lines}", "mode": "0644"}
+        found[database] = found.get(database, _HEADER) + f"[{section}]\n{lines}"
+    for database, content in found.items():
+        yield {"path": f"/etc/dconf/db/{database}.d/90-goldsmith-{control}", "content": content, "mode": "0644"}
         profile = "gdm" if database == "gdm" else "user"
         yield {"path": f"/etc/dconf/profile/{profile}", "content": _DCONF[profile], "mode": "0644"}
 
@@ -76,8 +82,3 @@ _KINDS: Mapping[str, Callable[[Any, str], Iterator[File]]] = {
     "dconf_locks": _dconf_locks,
     "kernel_args": _kernel_args,
 }
-
-# Keys of a control that tell of it and demand nothing.
-_PASSED = frozenset(
-    ("anssi", "area", "breaks", "cis", "guard", "id", "level", "needs", "own", "purpose", "title", "why")
-)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Iterable, Iterator, Mapping
@@ -51,6 +52,10 @@ class Pam:
         self._run = run
         self._profiles = Profiles(drafts, root)
         self._features = _authselect.selected(drafts)
+        named = {entry["feature"] for kind in ("profiles", "arguments") for entry in wanted[kind] if entry["feature"]}
+        self._lacking = (
+            {} if self._features is None else _authselect.lacking(sorted(named), drafts, lambda line: run(line, {}))
+        )
         self._installed = {path.name for folder in _MODULES for path in root.glob(f"{folder}/pam_*.so")}
         self._expected = set(wanted["expected"]) if check else set()
         self._entries = [(entry, Profile.wanted(entry)) for entry in wanted["profiles"]]
@@ -119,7 +124,10 @@ class Pam:
             Fault: It cannot be so here.
         """
         if self._profiles.text("unix") is None:
-            raise Fault("neither pam-auth-update nor authselect makes the stacks here")
+            raise Fault(
+                "neither pam-auth-update nor authselect makes the stacks here. Have authselect make them "
+                "(authselect select minimal, or sssd), or put the lines there by hand"
+            )
         missing = sorted({line.name for line in profile.calls} - self._installed - self._expected)
         if missing and profile.enabled:
             raise Fault(f"{', '.join(missing)} is not installed")
@@ -131,9 +139,19 @@ class Pam:
             return self._told(entry, item, failed="authselect makes the stacks here, and no feature of it is named")
         if self._features is not None and feature in self._features:
             return self._told(entry, item)
+        if feature in self._lacking:
+            return self._told(entry, item, failed=self._lacking[feature])
         if feature not in self.features:
             self.features.append(feature)
-        return self._told(entry, item, done=f"the feature {feature} did not take part")
+        return self._told(entry, item, done=_joining(feature))
+
+    def refused(self, feature: str, why: str) -> None:
+        """Take it that a feature cannot be had after all, and tell so in the outcomes."""
+        self.features.remove(feature)
+        self.outcomes = [
+            replace(one, status=_outcome.FAILED, message=why) if one.message == _joining(feature) else one
+            for one in self.outcomes
+        ]
 
     def _arguments(self, entry: Mapping[str, Any]) -> Outcome:
         wanted = {name: _value(value) for name, value in entry["set"].items()}
@@ -226,6 +244,10 @@ class Pam:
             if text:
                 return Outcome(entry["control"], item, kinds.get(kind, _outcome.COMPLIANT), text)
         return Outcome(entry["control"], item, _outcome.COMPLIANT)
+
+
+def _joining(feature: str) -> str:
+    return f"the feature {feature} did not take part"
 
 
 def _line(entry: Mapping[str, Any]) -> Line:

@@ -351,7 +351,8 @@ def run(module: AnsibleModule) -> None:
                 change.apply(module)
         if pam.profiles:
             update(pam.profiles, command)
-        _authselect.enable(pam.features, lambda line: command(line, {}))
+        for feature, why in _authselect.enable(list(pam.features), lambda line: command(line, {})).items():
+            pam.refused(feature, why)
         # Arguments and lines come last, in what was made just now.
         for change in drafts.changes():
             change.apply(module)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.goldsmith.images.plugins.module_utils import _authselect
 from ansible_collections.goldsmith.images.plugins.module_utils._drafts import Drafts
 from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 from ansible_collections.goldsmith.images.plugins.module_utils._outcome import Outcome
@@ -35,14 +36,19 @@ class PamAuthUpdate:
     Attributes:
         calls: How it was called.
         refuses: Whether it leaves the stacks alone, as it does where lines were put there by hand.
+        authselect: What authselect answers when it is asked for the features of its profile.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self.calls: list[list[str]] = []
         self.refuses = False
+        self.authselect = (0, "with-faillock\nwith-pwhistory\nwithout-nullok\n", "")
 
     def __call__(self, command: list[str], environment: dict[str, str]) -> tuple[int, str, str]:
+        if command[0] == "authselect":
+            assert command[1:] == ["list-features", "sssd"]
+            return self.authselect
         assert environment["DEBIAN_FRONTEND"] == "noninteractive"
         self.calls.append(command)
         arguments = iter(command[1:])
@@ -328,10 +334,37 @@ def test_authselect_has_its_features_and_its_files(root: Path, program: PamAuthU
     assert (root / "etc/pam.d/system-auth").read_text() == generated
 
 
+@pytest.mark.parametrize(("answer", "status"), [((0, "with-faillock\n", ""), "failed"), ((1, "", "?"), "changed")])
+def test_a_feature_that_the_profile_does_not_have_is_told(
+    root: Path, program: PamAuthUpdate, answer: tuple[int, str, str], status: str
+) -> None:
+    (root / "etc/authselect").mkdir()
+    (root / "etc/authselect/authselect.conf").write_text("sssd\n")
+    program.authselect = answer
+    wanted = profile(name="own-history", password=["requisite pam_pwhistory.so"], feature="with-pwhistory")
+    (done,), pam = hold(root, program, profiles=[wanted])
+    assert done.status == status and (status == "changed") is (pam.features == ["with-pwhistory"])
+    assert status == "changed" or done.message == "the profile sssd of authselect has no feature with-pwhistory"
+
+
+def test_a_feature_that_authselect_refuses_is_told_and_does_not_end_the_rest(root: Path, program: PamAuthUpdate) -> None:
+    (root / "etc/authselect").mkdir()
+    (root / "etc/authselect/authselect.conf").write_text("sssd\n")
+    wanted = [profile(**{**FAILLOCK, "feature": "with-faillock"}), profile(name="own", feature="with-pwhistory")]
+    _rest, pam = hold(root, program, profiles=wanted)
+    refused = _authselect.enable(
+        list(pam.features), lambda line: (3, "", "edited by hand") if line[-1] == "with-faillock" else (0, "", "")
+    )
+    for feature, why in refused.items():
+        pam.refused(feature, why)
+    assert [one.status for one in pam.outcomes] == ["failed", "changed"] and pam.features == ["with-pwhistory"]
+    assert pam.outcomes[0].message == "authselect enable-feature with-faillock ended with 3: edited by hand"
+
+
 def test_a_machine_without_either_says_so(root: Path, program: PamAuthUpdate) -> None:
     (root / "usr/share/pam-configs/unix").unlink()
     (done,), _rest = hold(root, program, profiles=[profile(**FAILLOCK)])
-    assert done.message == "neither pam-auth-update nor authselect makes the stacks here"
+    assert done.message.startswith("neither pam-auth-update nor authselect makes the stacks here.")
 
 
 def test_a_failure_of_pam_auth_update_is_told(root: Path) -> None:
