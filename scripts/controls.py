@@ -85,8 +85,8 @@ def page() -> str:
         f"{len(left_out)} are not, for the reasons at the end, and {beyond} controls go beyond it.",
         "A control that needs what is not there is reported as *not applicable*. `--tags` takes the name of a control",
         "or of an area with `os_hardening_` before it, `level1`, `level2`, and sections such as `cis_5_1_20`.",
-        "Names of packages, units and paths are Debian's. What Red Hat's family calls them otherwise stands in the role's",
-        "`vars/main/platforms.yml`.",
+        "Names of packages, units and paths are Debian's. What Red Hat's family calls them otherwise stands in",
+        "the role's `vars/main/platforms.yml`.",
         "",
     ]
     for area, found in controls.items():

@@ -120,9 +120,11 @@ def test_every_need_is_one_that_can_be_looked_for() -> None:
     choices = set(controls.variables("__os_hardening_choices"))
     for need in (need.removeprefix("not:") for control in CONTROLS for need in control["needs"]):
         kind = need.partition(":")[0]
-        assert need in probes or kind in {"family", "package", "mount", "path", "given"} or need.partition("=")[0] in choices, (
-            need
-        )
+        assert (
+            need in probes
+            or kind in {"family", "package", "mount", "path", "given"}
+            or need.partition("=")[0] in choices
+        ), need
 
 
 def test_no_two_controls_that_can_take_part_together_want_a_setting_to_be_different() -> None:

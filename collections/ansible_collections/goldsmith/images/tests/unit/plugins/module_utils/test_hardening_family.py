@@ -41,7 +41,10 @@ def told(control: dict[str, Any]) -> dict[str, Any]:
         ({"packages_present": ["libpam"]}, {"packages_present": ["pam", "authselect"]}),
         ({"units": {"cron.service": "enabled"}}, {"units": {"crond.service": "enabled"}}),
         ({"needs": ["package:gdm3"]}, {"needs": ["package:gdm"]}),
-        ({"needs": ["not:package:gdm3", "path:/etc/network"]}, {"needs": ["not:package:gdm", "path:/etc/sysconfig/network"]}),
+        (
+            {"needs": ["not:package:gdm3", "path:/etc/network"]},
+            {"needs": ["not:package:gdm", "path:/etc/sysconfig/network"]},
+        ),
         (
             {"modes": [{"path": "/etc/shadow", "group": ["root", "shadow"]}, {"path": "/etc/apt"}]},
             {"modes": [{"path": "/etc/shadow", "group": ["root"]}]},
@@ -72,7 +75,10 @@ def test_names_are_those_of_the_family(control: dict[str, Any], here: dict[str, 
         ({"packages_absent": ["ufw"]}, "there is nothing of the kind on this family of systems"),
         ({"units": {"ufw.service": "enabled"}}, "there is nothing of the kind on this family of systems"),
         ({"adduser": {"DIR_MODE": "0700"}}, "there is nothing of the kind on this family of systems"),
-        ({"needs": ["family:debian"], "sysctl": {}}, "it is for systems of the family debian, and this is one of redhat"),
+        (
+            {"needs": ["family:debian"], "sysctl": {}},
+            "it is for systems of the family debian, and this is one of redhat",
+        ),
     ],
 )
 def test_a_control_with_nothing_to_it_here_is_reported_with_the_reason(control: dict[str, Any], why: str) -> None:
@@ -88,7 +94,11 @@ SETS = list(Machine.__dataclass_fields__).index("choices")
 
 
 def test_settings_lie_where_the_family_has_them() -> None:
-    configs = {"bashrc": {"path": "/etc/bash.bashrc", "format": "space"}, "adduser": {"path": "x"}, "sshd": {"path": "y"}}
+    configs = {
+        "bashrc": {"path": "/etc/bash.bashrc", "format": "space"},
+        "adduser": {"path": "x"},
+        "sshd": {"path": "y"},
+    }
     assert configs_of(configs, FAMILY) == {
         "bashrc": {"path": "/etc/bashrc", "format": "space"},
         "sshd": {"path": "y"},

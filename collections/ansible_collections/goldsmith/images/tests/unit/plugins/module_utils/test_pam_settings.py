@@ -347,7 +347,9 @@ def test_a_feature_that_the_profile_does_not_have_is_told(
     assert status == "changed" or done.message == "the profile sssd of authselect has no feature with-pwhistory"
 
 
-def test_a_feature_that_authselect_refuses_is_told_and_does_not_end_the_rest(root: Path, program: PamAuthUpdate) -> None:
+def test_a_feature_that_authselect_refuses_is_told_and_does_not_end_the_rest(
+    root: Path, program: PamAuthUpdate
+) -> None:
     (root / "etc/authselect").mkdir()
     (root / "etc/authselect/authselect.conf").write_text("sssd\n")
     wanted = [profile(**{**FAILLOCK, "feature": "with-faillock"}), profile(name="own", feature="with-pwhistory")]
