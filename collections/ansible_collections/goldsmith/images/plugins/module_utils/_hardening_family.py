@@ -101,8 +101,9 @@ class _Names:
     def _need(self, need: str) -> str:
         head, colon, name = need.rpartition(":")
         if head.endswith("package"):
-            return head + colon + (self._packages.get(name, [name]) or [name])[0]
-        return head + colon + (self._path(name) or name) if head.endswith("path") else need
+            names: list[str] = self._packages.get(name) or [name]
+            return f"{head}{colon}{names[0]}"
+        return f"{head}{colon}{self._path(name) or name}" if head.endswith("path") else need
 
     def _owned(self, entries: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         found = []
