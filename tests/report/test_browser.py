@@ -12,11 +12,35 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from goldsmith.report.publish import all_pages, build_page
+from goldsmith.fleet.classify import Behind, Finding
+from goldsmith.fleet.running import Running, Unreached
+from goldsmith.fleet.survey import Survey
+from goldsmith.report.publish import Beside, all_pages, build_page
+from goldsmith.report.surveys import Packages, Reason, Update, Verdict
 
-from .conftest import Records, Show, controls, packages
+from .conftest import HOSTILE, LONG, NOON, Records, Show, controls, packages
 
 PAGES = ("index", "full", "hostile", "empty")
+
+VERDICT = Verdict(
+    HOSTILE,
+    "rebuild",
+    [Reason(HOSTILE)],
+    [LONG],
+    [HOSTILE],
+    Packages(9, 1, 1, [Update(LONG, HOSTILE, LONG, security=True, cves=[HOSTILE])]),
+)
+FLEET = Survey(
+    "production",
+    NOON,
+    (
+        Finding(Running("container", LONG, HOSTILE, LONG), "revoked", HOSTILE, behind=Behind(9, 9)),
+        Finding(Running("host", "hosts", "web-1", "web 1"), "outdated", LONG),
+        Finding(Running("instance", "1/eu-west-1", "i-0", "ami-0"), "approved"),
+    ),
+    (Unreached(LONG, HOSTILE, LONG),),
+    0,
+)
 
 CONTRAST = """
 const channel = (v) => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
@@ -49,7 +73,9 @@ def pages(records: Records, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     }
     for name, record in made.items():
         build_page(records.registry, record, records.home, output / f"{name}.html")
-    all_pages(records.registry, records.home, output / "index.html")
+    records.registry.promote("full@2", "production")
+    beside = Beside({"full/debian-12/docker": VERDICT, "hostile/debian-12/docker": VERDICT}, FLEET)
+    all_pages(records.registry, records.home, output / "index.html", beside)
     return {name: output / f"{name}.html" for name in PAGES}
 
 
@@ -147,7 +173,7 @@ def test_images_are_found_in_the_index_and_lead_to_their_pages(
 ) -> None:
     show(pages["index"])
     browser.find_element(By.CSS_SELECTOR, "#images button[data-status=attention]").click()
-    assert [name.split()[0] for name in shown(browser, "images")] == ["empty", "hostile"]
+    assert [name.split()[0] for name in shown(browser, "images")] == ["empty", "full", "hostile"]
     browser.find_element(By.LINK_TEXT, "empty").click()
     assert "failed" in browser.find_element(By.TAG_NAME, "h1").text
     browser.find_element(By.LINK_TEXT, "All images").click()

@@ -14,13 +14,17 @@ import pytest
 from click.testing import CliRunner, Result
 
 from goldsmith import cli
+from goldsmith.fleet.classify import Behind, Finding, State
+from goldsmith.fleet.running import Running, Unreached
+from goldsmith.fleet.show import survey_document
+from goldsmith.fleet.survey import Survey
 from goldsmith.registry import Evidence
 from goldsmith.report.index import Entry, Index
 from goldsmith.report.page import Page, compliance, page
 from goldsmith.report.publish import all_pages, build_page
 from goldsmith.report.render import build_html, index_html
 from goldsmith.report.sources import gather
-from goldsmith.result import ControlResult, Failure, LayerResult, Package, TestResult
+from goldsmith.result import ControlResult, Failure, LayerResult, Package, Source, TestResult
 
 from .conftest import NOON, Records, controls, packages
 
@@ -101,14 +105,15 @@ def test_packages_are_compared_with_the_last_version_of_the_label_that_was_built
     records.build("line", target="ec2", packages=packages(9))
     records.build("line", status="failed", artifact=None, packages=())
     shown = made(records, name="line", packages=(*packages(2), Package("deb", "package-002", "9", "amd64")))
-    assert shown.sources.previous and shown.sources.previous.record.version.label == "1"
-    assert shown.changes and [(change.old, change.new) for change in shown.changes.changed] == [("1.2-1", "9")]
+    assert shown.sources.previous and shown.sources.previous.build.version.label == "1"
+    assert shown.difference
+    assert [(one.change, one.before, one.after) for one in shown.difference.packages] == [("upgraded", "1.2-1", "9")]
     assert "since version 1" in text_of(build_html(shown))
 
 
 def test_a_first_version_has_nothing_to_be_compared_with(records: Records) -> None:
     shown = made(records, name="first")
-    assert shown.changes is None
+    assert shown.difference is None
     assert "No version of first/debian-12/docker before this one ended well" in text_of(build_html(shown))
 
 
@@ -216,11 +221,93 @@ def test_the_index_counts_what_failed_and_what_is_old(records: Records) -> None:
 def test_the_index_shows_the_last_good_version_beside_a_newer_one_that_failed(records: Records, tmp_path: Path) -> None:
     records.build("again")
     newest = records.build("again", status="failed", artifact=None)
-    all_pages(records.registry, records.home, tmp_path / "index.html", NOON)
+    all_pages(records.registry, records.home, tmp_path / "index.html", now=NOON)
     html = (tmp_path / "index.html").read_text()
     (line,) = [one for one in html.split("<tr ") if f'href="{newest.id}.html"' in one]
     assert "again debian-12 / docker failed 2 good: 1" in text_of(f"<tr {line}")
     assert (tmp_path / f"{newest.id}.html").exists()
+
+
+def finding(state: State, name: str, **given: object) -> Finding:
+    return Finding(Running("container", "local engine", name, "web:1", ("sha256:1",)), state, **given)
+
+
+def test_what_is_out_of_date_and_what_runs_is_shown_from_what_plan_and_fleet_printed(
+    goldsmith: Callable[..., Result], records: Records, tmp_path: Path
+) -> None:
+    record = records.build("surveyed")
+    updates = [
+        {"package": "openssl", "installed": "3.0.15", "candidate": "3.0.20", "security": True, "cves": ["CVE-2026-1"]}
+    ]
+    packages = {"judged": 3, "outdated": 1, "security": 1, "cves": {"CVE-2026-1": "high"}, "updates": updates}
+    reasons = [{"kind": "packages", "text": "1 package is out of date, 1 of them security", "details": {}}]
+    verdict = {"build": record.label, "state": "rebuild", "reasons": reasons, "notes": ["a note"], "packages": packages}
+    (tmp_path / "plan.json").write_text(json.dumps([verdict]))
+    findings = (
+        finding("revoked", "bad-1", reason="a key was left in it", behind=Behind(2, 1)),
+        finding("approved", "good-1"),
+    )
+    unreached = (Unreached("hosts", "web-9", "Connection refused"),)
+    surveyed = survey_document(Survey("production", NOON, findings, unreached, 0))
+    (tmp_path / "fleet.json").write_text(json.dumps(surveyed))
+
+    given = ("--plan", tmp_path / "plan.json", "--fleet", tmp_path / "fleet.json")
+    done = goldsmith("--all", "-o", tmp_path / "index.html", *given)
+
+    assert done.exit_code == 0, done.output
+    index = text_of((tmp_path / "index.html").read_text())
+    assert "1 with updates" in index and "1, 1 security" in index
+    assert "1 revoked 1 approved" in index
+    assert "a key was left in it; 2 packages and 1 CVE behind" in index
+    assert "Not asked: hosts web-9: Connection refused" in index
+    built = text_of((tmp_path / f"{record.id}.html").read_text())
+    assert "Out of date rebuild 1 package is out of date, 1 of them security a note" in built
+    assert "openssl security 3.0.15 3.0.20 CVE-2026-1" in built
+    newer = records.build("surveyed", status="failed", artifact=None)
+    goldsmith(newer.id, "-o", tmp_path / "newer.html", "--plan", tmp_path / "plan.json")
+    assert "3.0.20" not in (tmp_path / "newer.html").read_text(), "it is said of the image that is there"
+
+
+def test_channels_and_revocations_are_shown_where_they_count(records: Records, tmp_path: Path) -> None:
+    first, second = records.build("trusted"), records.build("trusted")
+    records.registry.promote("trusted@1", "staging")
+    records.registry.promote("trusted@2", "production")
+    records.registry.revoke("trusted@1", reason="a key was left in it")
+    pages = [text_of(build_html(page(gather(records.registry, one, records.home)))) for one in (first, second)]
+    assert "trusted 1 built staging" in pages[0] and "a key was left in it" in pages[0]
+    assert "trusted 2 built production" in pages[1] and "Revoked" not in pages[1]
+    all_pages(records.registry, records.home, tmp_path / "index.html", now=NOON)
+    index = text_of((tmp_path / "index.html").read_text())
+    assert "trusted debian-12 / docker built 2 production 2 staging 1" in index
+    records.registry.revoke("trusted@2", reason="as well")
+    all_pages(records.registry, records.home, tmp_path / "index.html", now=NOON)
+    assert "trusted debian-12 / docker built revoked 2" in text_of((tmp_path / "index.html").read_text())
+
+
+def test_lineage_goes_from_the_base_to_what_was_built_on_it(records: Records) -> None:
+    base = records.build("ground")
+    source = Source(id=base.artifacts[0].identity, reference="ground:1", kind="from")
+    above = records.build("floor", source=source)
+    for record, order in (
+        (base, "ground@1 debian-12/docker this build"),
+        (above, "floor@1 debian-12/docker this build"),
+    ):
+        shown = text_of(build_html(page(gather(records.registry, record, records.home))))
+        lineage = shown[shown.index("Lineage debian:12") : shown.index("Record Spec")]
+        assert order in lineage
+        assert lineage.index("debian:12") < lineage.index("ground@1") < lineage.index("floor@1")
+
+
+@pytest.mark.parametrize("option", ["--plan", "--fleet"])
+@pytest.mark.parametrize("text", ["", "[1]", '{"channel": 1}', "[{}]"])
+def test_a_file_that_is_of_something_else_is_refused_by_name(
+    goldsmith: Callable[..., Result], tmp_path: Path, option: str, text: str
+) -> None:
+    (tmp_path / "other.json").write_text(text)
+    done = goldsmith("--all", "-o", tmp_path / "index.html", option, tmp_path / "other.json")
+    assert (done.exit_code, f"other.json is not what goldsmith {option[2:]} --json prints" in done.output) == (2, True)
+    done = goldsmith("--all", "-o", tmp_path / "index.html", option, tmp_path / "nothing.json")
+    assert (done.exit_code, "nothing.json cannot be read" in done.output) == (2, True)
 
 
 def test_an_index_of_nothing_says_so() -> None:

@@ -40,7 +40,7 @@ def survey_text(survey: Survey) -> str:
 
 def behind_text(behind: Behind | None) -> str:
     """Return in words how far something is behind."""
-    if behind is None:
+    if behind is None or not (behind.packages or behind.cves):
         return ""
     packages = f"{behind.packages} package{'s' * (behind.packages != 1)}"
     cves = "" if behind.cves is None else f" and {behind.cves} CVE{'s' * (behind.cves != 1)}"

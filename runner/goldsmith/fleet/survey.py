@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,8 +16,8 @@ from goldsmith.fleet.containers import containers
 from goldsmith.fleet.hosts import hosts
 from goldsmith.fleet.instances import instances
 from goldsmith.fleet.running import Found, Unreached, merge
-from goldsmith.packages import changes
 from goldsmith.registry import ArtifactRecord, Registry, Version
+from goldsmith.registry.diff import difference
 
 WORKERS = 16
 
@@ -117,9 +117,9 @@ def behind(registry: Registry, findings: Sequence[Finding], known: Catalog) -> l
 
     @cache
     def between(old: str, new: str) -> Behind:
-        differs = changes(registry.packages(old), registry.packages(new))
-        before, after = _vulnerabilities(registry.patching(old)), _vulnerabilities(registry.patching(new))
-        return Behind(len(differs.changed), None if before is None or after is None else len(before - after))
+        differs = difference(*(registry.contents(registry.find_build(build)) for build in (old, new)))
+        packages = sum(one.before is not None and one.after is not None for one in differs.packages)
+        return Behind(packages, None if differs.cves_fixed is None else len(differs.cves_fixed))
 
     def measured(finding: Finding) -> Finding:
         new = known.in_channel.get(finding.known.label) if finding.known and finding.approved else None
@@ -134,9 +134,3 @@ def _identities(artifact: ArtifactRecord) -> set[str]:
     """Return all that an artifact is known by: its id, its digests in registries, its copies in other regions."""
     copies: Any = artifact.details.get("images") or {}
     return {artifact.identity, *artifact.digests.values(), *(image["id"] for image in copies.values())}
-
-
-def _vulnerabilities(patching: Mapping[str, Any] | None) -> set[str] | None:
-    """Return the CVEs that remained in an image; ``None`` where they were not asked for."""
-    cves = (patching or {}).get("cves")
-    return {row["cve"] for row in cves["remaining"]} if isinstance(cves, Mapping) else None

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from goldsmith.events import PHASES
-from goldsmith.packages import Changes, changes
+from goldsmith.registry.diff import Difference, difference
 from goldsmith.registry.models import BuildState
 from goldsmith.report.sources import Sources
+from goldsmith.report.surveys import Verdict
 from goldsmith.result import ControlResult, TestResult
 
 Tone = Literal["good", "bad", "warn", "quiet", "plain"]
@@ -125,7 +126,8 @@ class Page:
         phases: Its timeline.
         tests: Its tests by outcome, those that failed first.
         compliance: Its controls, or ``None`` when there are none.
-        changes: What differs from the version before, or ``None`` when there is none.
+        verdict: Whether it must be built anew, where that was found out.
+        difference: What changed since the version before, or ``None`` when there is none.
     """
 
     sources: Sources
@@ -133,7 +135,8 @@ class Page:
     phases: tuple[Phase, ...]
     tests: Mapping[str, tuple[TestResult, ...]]
     compliance: Compliance | None
-    changes: Changes | None
+    difference: Difference | None
+    verdict: Verdict | None
 
     @property
     def name(self) -> str:
@@ -141,17 +144,21 @@ class Page:
         return f"{self.sources.record.id}.html"
 
 
-def page(sources: Sources) -> Page:
+def page(sources: Sources, verdict: Verdict | None = None) -> Page:
     """Return what the page of a build shows."""
     record = sources.record
-    by_outcome = {outcome: tuple(test for test in sources.tests if test.outcome == outcome) for outcome in _OUTCOMES}
+    made = record.artifacts or sources.contents.packages
+    by_outcome = {
+        outcome: tuple(test for test in sources.contents.tests if test.outcome == outcome) for outcome in _OUTCOMES
+    }
     return Page(
         sources=sources,
         tone=state_tone(record.state),
         phases=_phases(record.phases, record.failure.phase if record.failure else ""),
         tests={outcome: tests for outcome, tests in by_outcome.items() if tests},
-        compliance=compliance(sources.compliance),
-        changes=changes(sources.previous.packages, sources.packages) if sources.previous and sources.packages else None,
+        compliance=compliance(sources.controls),
+        difference=difference(sources.previous, sources.contents) if sources.previous and made else None,
+        verdict=verdict,
     )
 
 

@@ -14,8 +14,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from goldsmith import __version__
+from goldsmith.fleet.show import behind_text
 from goldsmith.report import page as pages
-from goldsmith.report.index import Index
+from goldsmith.report.index import FLEET_TONES, Index
 from goldsmith.report.page import Page
 from goldsmith.show import age, size
 
@@ -71,6 +72,8 @@ def _environment() -> Environment:
         "policy": _policy,
         "cis": pages.cis,
         "control_status": pages.status,
+        "behind": behind_text,
+        "fleet_tones": FLEET_TONES,
     }
     return environment
 

@@ -14,8 +14,10 @@ from pydantic import TypeAdapter
 from goldsmith import home
 from goldsmith.build import LOG
 from goldsmith.errors import GoldsmithError
-from goldsmith.registry import ArtifactRecord, BuildRecord, Evidence, Registry
-from goldsmith.result import BuildResult, ControlResult, Package, TestResult
+from goldsmith.registry import BuildRecord, Evidence, Registry, VersionDetail
+from goldsmith.registry.diff import Contents
+from goldsmith.registry.records import Ancestor
+from goldsmith.result import BuildResult, ControlResult
 from goldsmith.sweep import RESULT
 
 LOG_LINES = 400
@@ -41,46 +43,39 @@ class Log:
 
 
 @dataclass(frozen=True)
-class Previous:
-    """The build of the same label that came before, of those that ended well."""
-
-    record: BuildRecord
-    packages: tuple[Package, ...]
-
-
-@dataclass(frozen=True)
 class Sources:
     """All that is recorded of a build.
 
     Attributes:
-        record: What the registry has of it.
+        contents: What the registry has of it: the build, its packages, tests, controls and patch report.
+        version: Its version, with the channels that point at it, and its revocation.
         directory: Where its files are.
-        tests: Results of its tests, in the order they ran.
-        packages: What is inside.
         result: ``result.json``, or ``None`` where it is missing or damaged.
         layers: Its layers, as plain data: a newer Goldsmith tells more of them.
-        compliance: What became of each control.
-        patching: Report of os_patching, or ``None``.
+        controls: What became of each control.
         evidence: Files that tell of it, by kind.
-        previous: The version before, or ``None``.
-        ancestors: What it was built on, the nearest first.
+        previous: The build of the same label before, of those that ended well, or ``None``.
+        lineage: What it was built on and what was built on it, from the top; ``None`` where nothing was made.
         log: The end of Ansible's log, or ``None``.
         missing: What could not be had, a sentence each.
     """
 
-    record: BuildRecord
+    contents: Contents
+    version: VersionDetail
     directory: Path
-    tests: tuple[TestResult, ...] = ()
-    packages: tuple[Package, ...] = ()
     result: BuildResult | None = None
     layers: tuple[Mapping[str, Any], ...] = ()
-    compliance: tuple[ControlResult, ...] = ()
-    patching: Mapping[str, Any] | None = None
+    controls: tuple[ControlResult, ...] = ()
     evidence: Mapping[str, Evidence] = field(default_factory=dict)
-    previous: Previous | None = None
-    ancestors: tuple[ArtifactRecord, ...] = ()
+    previous: Contents | None = None
+    lineage: Ancestor | None = None
     log: Log | None = None
     missing: tuple[str, ...] = ()
+
+    @property
+    def record(self) -> BuildRecord:
+        """What the registry has of the build itself."""
+        return self.contents.build
 
 
 def gather(registry: Registry, record: BuildRecord, root: Path) -> Sources:
@@ -97,19 +92,21 @@ def gather(registry: Registry, record: BuildRecord, root: Path) -> Sources:
     directory = home.build_directory(root, record.id)
     missing: list[str] = []
     result = _result(directory / RESULT, record, missing)
-    controls = registry.compliance(record.id)
+    contents = registry.contents(record)
+    version = registry.resolve(str(record.version))
     return Sources(
-        record=record,
+        contents=contents,
+        version=version,
         directory=directory,
-        tests=registry.tests(record.id),
-        packages=registry.packages(record.id),
         result=result,
         layers=_layers(directory / RESULT) if result else (),
         # What was recorded by an older Goldsmith is in its file only.
-        compliance=_CONTROLS.validate_json(json.dumps(controls)) if controls or not result else result.compliance,
-        patching=registry.patching(record.id),
+        controls=_CONTROLS.validate_json(json.dumps(contents.compliance))
+        if contents.compliance or not result
+        else result.compliance,
         evidence=registry.evidence(record.id),
         previous=_previous(registry, record),
+        lineage=_lineage(registry, record),
         log=_log(Path(record.log) if record.log else directory / LOG, missing),
         missing=tuple(missing),
     )
@@ -131,14 +128,24 @@ def _layers(path: Path) -> tuple[Mapping[str, Any], ...]:
     return tuple(json.loads(path.read_bytes()).get("layers", ()))
 
 
-def _previous(registry: Registry, record: BuildRecord) -> Previous | None:
+def _previous(registry: Registry, record: BuildRecord) -> Contents | None:
     for version in registry.image(record.version.image).versions:  # newest first
         if version.version.sequence >= record.version.sequence:
             continue
         for build in version.builds:
             if build.label == record.label and build.state == "built":
-                return Previous(build, registry.packages(build.id))
+                return registry.contents(build)
     return None
+
+
+def _lineage(registry: Registry, record: BuildRecord) -> Ancestor | None:
+    """Return the tree that the build's artifact is in; builds of other platforms and targets have their own."""
+
+    def holds(node: Ancestor) -> bool:
+        made = node.artifact is not None and node.artifact.build == record.id
+        return made or any(holds(child) for child in node.children)
+
+    return next((tree for tree in registry.ancestry(str(record.version)) if holds(tree)), None)
 
 
 def _log(path: Path, missing: list[str]) -> Log | None:
