@@ -113,7 +113,7 @@ def classify(running: Running, catalog: Catalog) -> Finding:
 
 def _unknown(running: Running) -> str:
     if running.build:
-        return f"it says that it is of build {running.build}, which is not recorded"
+        return f"it says that it is of build {running.build}, of which no image is recorded"
     return "its image is not recorded" if running.identities else "it has no stamp of a build"
 
 

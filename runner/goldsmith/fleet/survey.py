@@ -16,7 +16,7 @@ from goldsmith.fleet.containers import containers
 from goldsmith.fleet.hosts import hosts
 from goldsmith.fleet.instances import instances
 from goldsmith.fleet.running import Found, Unreached, merge
-from goldsmith.registry import ArtifactRecord, Registry, Version
+from goldsmith.registry import ArtifactRecord, Registry
 from goldsmith.registry.diff import difference
 
 WORKERS = 16
@@ -92,23 +92,18 @@ def survey(registry: Registry, places: Places, channel: str) -> Survey:
 
 def catalog(registry: Registry, channel: str) -> Catalog:
     """Return all recorded artifacts, by what they are known by, and what a channel points at."""
+    approved = {one.image: one.version for one in registry.channels() if one.name == channel}
+    revoked = {version: revocation.told for version, revocation in registry.revocations().items()}
     identities: dict[str, list[Known]] = defaultdict(list)
     builds: dict[str, Known] = {}
-    approved: dict[str, Version] = {}
     in_channel: dict[str, str] = {}
-    for summary in registry.images():
-        image = registry.image(summary.name)
-        for version in image.versions:
-            if channel in version.channels:
-                approved[image.name] = version.version
-                in_channel |= {build.label: build.id for build in version.builds if build.state == "built"}
-            revoked = version.revocation.told if version.revocation else ""
-            for build in version.builds:
-                known = Known(version.version, build.label, build.id, revoked)
-                builds[build.id] = known
-                for artifact in build.artifacts:
-                    for identity in _identities(artifact):
-                        identities[identity].append(known)
+    for label, artifact in registry.artifacts():
+        known = Known(artifact.version, label, artifact.build, revoked.get(artifact.version, ""))
+        builds[artifact.build] = known
+        for identity in _identities(artifact):
+            identities[identity].append(known)
+        if approved.get(artifact.version.image) == artifact.version:
+            in_channel[label] = artifact.build
     return Catalog(channel, identities, builds, approved, in_channel)
 
 

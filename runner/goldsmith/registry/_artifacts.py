@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Select, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from goldsmith.errors import InputError
 from goldsmith.registry import _queries, _revocations
 from goldsmith.registry.models import Artifact, Build, Image, Version
+from goldsmith.registry.records import ArtifactRecord, artifact_of
 from goldsmith.registry.reference import Reference
 
 
@@ -69,6 +70,13 @@ def left(session: Session, versions: Sequence[int]) -> Sequence[Artifact]:
         .order_by(Artifact.id)
     )
     return session.scalars(query).all()
+
+
+def every(session: Session) -> Iterator[tuple[str, ArtifactRecord]]:
+    """Yield all artifacts that ever were, also those that are deleted, each with the label of its build."""
+    whole = joinedload(Artifact.build).joinedload(Build.version).joinedload(Version.image)
+    for row in session.scalars(select(Artifact).options(whole).order_by(Artifact.id).execution_options(yield_per=1000)):
+        yield row.build.label, artifact_of(row)
 
 
 def _first(session: Session, query: Select[Artifact]) -> Artifact | None:

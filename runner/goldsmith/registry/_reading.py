@@ -62,6 +62,11 @@ class Reading:
             row = _artifacts.meant(session, Reference.parse(reference), platform, target)
             return None if row is None else artifact_of(row)
 
+    def artifacts(self) -> Iterator[tuple[str, ArtifactRecord]]:
+        """Yield all artifacts that ever were, also those that are deleted, each with the label of its build."""
+        with self._database.read() as session:
+            yield from _artifacts.every(session)
+
     def available(self) -> Iterator[Recorded]:
         """Yield the newest artifact of every label that is still there, of builds that ended well, by label."""
         with self._database.read() as session:

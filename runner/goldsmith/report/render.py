@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
@@ -43,12 +44,11 @@ def _render(template: str, now: datetime | None, **variables: Any) -> str:
     text = environment.get_template(template).render(
         **variables, now=now, generator=f"Goldsmith {__version__}", style=_asset("page.css"), script=_asset("page.js")
     )
-    return text.translate(_SHOWN)
+    return _HIDDEN.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
-_HIDDEN = (*range(9), 11, 12, *range(14, 32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
-_SHOWN = {code: f"\\x{code:02x}" for code in _HIDDEN} | {code: f"\\u{code:04x}" for code in range(0xD800, 0xE000)}
-"""What HTML does not hold, and what would turn the order of text round, is shown as its number."""
+_HIDDEN = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What HTML does not hold, and what would turn the order of text round: it is shown as its number."""
 
 
 @cache

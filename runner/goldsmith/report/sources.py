@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -93,10 +93,10 @@ def gather(registry: Registry, record: BuildRecord, root: Path) -> Sources:
     missing: list[str] = []
     result = _result(directory / RESULT, record, missing)
     contents = registry.contents(record)
-    version = registry.resolve(str(record.version))
+    versions = registry.image(record.version.image).versions
     return Sources(
         contents=contents,
-        version=version,
+        version=next(one for one in versions if one.version == record.version),
         directory=directory,
         result=result,
         layers=_layers(directory / RESULT) if result else (),
@@ -105,7 +105,7 @@ def gather(registry: Registry, record: BuildRecord, root: Path) -> Sources:
         if contents.compliance or not result
         else result.compliance,
         evidence=registry.evidence(record.id),
-        previous=_previous(registry, record),
+        previous=_previous(registry, record, versions),
         lineage=_lineage(registry, record),
         log=_log(Path(record.log) if record.log else directory / LOG, missing),
         missing=tuple(missing),
@@ -128,8 +128,8 @@ def _layers(path: Path) -> tuple[Mapping[str, Any], ...]:
     return tuple(json.loads(path.read_bytes()).get("layers", ()))
 
 
-def _previous(registry: Registry, record: BuildRecord) -> Contents | None:
-    for version in registry.image(record.version.image).versions:  # newest first
+def _previous(registry: Registry, record: BuildRecord, versions: Sequence[VersionDetail]) -> Contents | None:
+    for version in versions:  # newest first
         if version.version.sequence >= record.version.sequence:
             continue
         for build in version.builds:

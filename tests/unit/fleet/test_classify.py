@@ -80,7 +80,10 @@ def test_a_stamp_is_believed_only_where_there_is_no_identity() -> None:
     assert judged(build="build-3").state == "approved"
     assert judged("sha256:other", build="build-3").state == "unknown", "an image is not what its label says"
     found = judged(build="build-9")
-    assert (found.state, found.reason) == ("unknown", "it says that it is of build build-9, which is not recorded")
+    assert (found.state, found.reason) == (
+        "unknown",
+        "it says that it is of build build-9, of which no image is recorded",
+    )
 
 
 @given(st.integers(1, 6), st.none() | st.integers(1, 5), st.sets(st.integers(1, 5)))
