@@ -9,8 +9,9 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from goldsmith import home, places, project, roles
 from goldsmith.attempt import CANCELLED, PUBLISHED_PHASES, Attempt
@@ -19,13 +20,16 @@ from goldsmith.events import Event
 from goldsmith.patching.ingredients import ingredients
 from goldsmith.plan import Parent, Plan, parent_name, plan
 from goldsmith.progress import Reporter
-from goldsmith.record import record, tools
 from goldsmith.registry import Reference, Registry, Version
 from goldsmith.result import BuildResult, Failure
 from goldsmith.revision import revision
 from goldsmith.run import Run, run
 from goldsmith.spec import Build, LoadedSpec, Mask, fingerprint, resolve
 from goldsmith.sweep import RESULT, left_behind, sweep
+
+if TYPE_CHECKING:
+    from goldsmith.evidence.provenance import Inputs
+    from goldsmith.evidence.signing import Signer
 
 LOG = "ansible.log"
 
@@ -87,6 +91,25 @@ def _search(loaded: LoadedSpec) -> roles.SearchPath:
     return roles.SearchPath.of(loaded.directory, *(file.absolute().parent for file in loaded.files))
 
 
+def tools() -> dict[str, str]:
+    """Return the versions of what builds: by package name."""
+    return {name: version(name) for name in ("goldsmith", "ansible-core", "ansible-runner")}
+
+
+def given(loaded: LoadedSpec, ingredients: Mapping[str, str] | None) -> Inputs:
+    """Return what a build is given, for its provenance."""
+    from goldsmith.record import inputs  # noqa: PLC0415  what writes evidence is loaded while Ansible runs
+
+    return inputs(loaded, _search(loaded), ingredients or {}, tools())
+
+
+def signer() -> Signer | None:
+    """Return what signs the provenance of builds, see `goldsmith.evidence.signing.signer`."""
+    from goldsmith.evidence import signing  # noqa: PLC0415  other commands need not load it
+
+    return signing.signer()
+
+
 def went_in(planned_build: Plan) -> dict[str, str]:
     """Return what goes into a build, by name; see `goldsmith.patching.ingredients`."""
     search = _search(planned_build.build.loaded)
@@ -119,13 +142,14 @@ class BuildRun:
         self.options = options
         self.cancelled = cancelled
         self._versions: dict[str, Version] = {}
+        self._signer: Signer | None = None
 
     def run(self, builds: Sequence[Build]) -> list[Done]:
         """Run the builds, those that others start from first, and return how they ended, in the order given.
 
         Raises:
-            InputError: A role is unknown, a secret is missing, two builds are the same, or builds start from each other
-                in a circle.
+            InputError: A role is unknown, a secret is missing, the signing key cannot be used, two builds are the same,
+                or builds start from each other in a circle.
             EnvironmentFault: What a target needs on this machine is missing.
         """
         waiting = _order(builds)
@@ -134,6 +158,7 @@ class BuildRun:
             planned(build, "0", self.registry, require_parent=build.label not in among)
         for target in {build.target.name: build.target for build in builds}.values():
             target.require()
+        self._signer = signer()
         secrets = {build.loaded.spec.name: resolve(build.loaded.spec) for build in builds}
         for build in builds:
             self._version(build.loaded)
@@ -166,6 +191,7 @@ class BuildRun:
         attempt = Attempt(build, build_id, recorded.label, directory, datetime.now(UTC))
         with home.held(directory):
             places.note(places.place_of(build, recorded.label), directory)
+            ingredients = self._ingredients(build, recorded.label)
             self.registry.start_build(
                 recorded,
                 build_id,
@@ -175,13 +201,17 @@ class BuildRun:
                 parameters=build.loaded.spec.parameters,
                 secrets=sorted(secrets),
                 tools=tools(),
-                ingredients=self._ingredients(build, recorded.label),
+                ingredients=ingredients,
                 log=directory / LOG,
             )
             self.reporter.event(Event("started", build.label, name=build_id))
-            done, parent = self._outcome(attempt, secrets, base)
+            with ThreadPoolExecutor(max_workers=1, thread_name_prefix="evidence") as aside:
+                inputs = aside.submit(given, build.loaded, ingredients)
+                done, parent = self._outcome(attempt, secrets, base)
             self.registry.finish_build(build_id, done.result, parent.artifact if parent else None)
-            record(directory, build.loaded, done.result, self.registry)
+            from goldsmith.record import record  # noqa: PLC0415  see `given`
+
+            record(directory, build.loaded, done.result, self.registry, given=inputs.result(), signer=self._signer)
         self.reporter.event(finished(done))
         return done
 

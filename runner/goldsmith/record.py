@@ -2,54 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from importlib.metadata import version
+import json
+from collections.abc import Mapping
 from pathlib import Path
 
-from goldsmith.evidence import compliance, files, manifest
+from goldsmith.evidence import compliance, files, manifest, sbom, signing
+from goldsmith.evidence.provenance import PAYLOAD_TYPE, Inputs, statement, tree
+from goldsmith.evidence.signing import Signer
 from goldsmith.registry import Evidence, Registry
 from goldsmith.result import BuildResult
+from goldsmith.revision import revision
+from goldsmith.roles import SearchPath, collection_files
 from goldsmith.spec import LoadedSpec
 from goldsmith.sweep import RESULT
 
-MANIFEST = "manifest.json"
-SBOM = "sbom.cdx.json"
-COMPLIANCE = "compliance.json"
+
+def inputs(loaded: LoadedSpec, search: SearchPath, ingredients: Mapping[str, str], tools: Mapping[str, str]) -> Inputs:
+    """Return what a build is given, as it is now.
+
+    Args:
+        loaded: The spec.
+        search: Where Ansible finds its collections.
+        ingredients: What goes in, by name; see `goldsmith.patching.ingredients`.
+        tools: Versions of what builds, by name.
+    """
+    names = [name.partition(":")[2] for name in ingredients if name.startswith("collection:")]
+    return Inputs(
+        spec=loaded.path.name,
+        parameters=loaded.spec.parameters,
+        secrets=sorted(loaded.spec.secrets),
+        ingredients=ingredients,
+        collections={name: tree(found) for name in names if (found := collection_files(name, search))},
+        revision=revision(loaded.directory),
+        tools=tools,
+    )
 
 
-def tools() -> dict[str, str]:
-    """Return the versions of what builds: by package name."""
-    return {name: version(name) for name in ("goldsmith", "ansible-core", "ansible-runner")}
-
-
-def record(directory: Path, loaded: LoadedSpec, result: BuildResult, registry: Registry) -> None:
+def record(
+    directory: Path,
+    loaded: LoadedSpec,
+    result: BuildResult,
+    registry: Registry,
+    *,
+    given: Inputs,
+    signer: Signer | None,
+) -> None:
     """Write a build's result and the evidence of it into its directory, and note in the registry where that lies.
+
+    What tells of an artifact is written only where there is one.
+
+    Args:
+        directory: The build's directory.
+        loaded: The spec.
+        result: How the build ended.
+        registry: Where the build is recorded.
+        given: What the build was given.
+        signer: Signs the provenance, where there is one.
 
     Raises:
         EnvironmentFault: It cannot be written.
     """
     manifest.write(directory / RESULT, result.document())
-    evidence = dict(_evidence(directory, loaded, result))
-    registry.attach(result.build, evidence, patching=result.patching)
+    written: dict[str, Evidence] = {}
 
+    def keep(kind: str, name: str, text: str, media_type: str) -> None:
+        path = directory / name
+        written[kind] = Evidence(file=str(path), sha256=files.write(path, text), media_type=media_type)
 
-def _evidence(directory: Path, loaded: LoadedSpec, result: BuildResult) -> Iterator[tuple[str, Evidence]]:
-    """Write the evidence and yield it by kind; that which tells of an artifact only where there is one."""
-    document = manifest.manifest(
+    about = manifest.manifest(
         result,
         parameters=loaded.spec.parameters,
         secrets=sorted(loaded.spec.secrets),
-        tools=tools(),
+        tools=given.tools,
         sources=manifest.digests(loaded.files, loaded.directory),
     )
-    yield "manifest", _written(directory / MANIFEST, files.text_of(document), "application/json")
-    report = files.text_of(compliance.compliance(result))
-    yield "compliance", _written(directory / COMPLIANCE, report, compliance.MEDIA_TYPE)
+    keep("manifest", files.MANIFEST, files.text_of(about), "application/json")
+    keep("compliance", files.COMPLIANCE, files.text_of(compliance.compliance(result)), compliance.MEDIA_TYPE)
     if result.artifact is not None:
-        from goldsmith.evidence import sbom  # noqa: PLC0415  a tenth of a second that a failed build need not pay
-
-        yield "sbom", _written(directory / SBOM, sbom.sbom(result, result.artifact, tools()), sbom.MEDIA_TYPE)
-
-
-def _written(path: Path, text: str, media_type: str) -> Evidence:
-    return Evidence(file=str(path), sha256=files.write(path, text), media_type=media_type)
+        keep("sbom", files.SBOM, sbom.sbom(result, result.artifact, given.tools), sbom.MEDIA_TYPE)
+        byproducts = {Path(one.file).name: one for one in written.values()}
+        text = files.text_of(statement(result, result.artifact, given, byproducts))
+        keep("provenance", files.PROVENANCE, text, PAYLOAD_TYPE)
+        if signer:
+            envelope = signing.envelope(text.encode("utf-8", "backslashreplace"), PAYLOAD_TYPE, signer)
+            keep("envelope", files.ENVELOPE, json.dumps(envelope) + "\n", signing.MEDIA_TYPE)
+    registry.attach(result.build, written, patching=result.patching)

@@ -11,7 +11,7 @@ from typing import Any
 
 from goldsmith import home
 from goldsmith.attempt import PUBLISHED_PHASES, Attempt
-from goldsmith.build import LOG, Done, finished, planned
+from goldsmith.build import LOG, Done, finished, given, planned, signer
 from goldsmith.errors import GoldsmithError, InputError
 from goldsmith.events import Event
 from goldsmith.progress import Reporter
@@ -87,17 +87,20 @@ def resume(resumed: Resumed, root: Path, registry: Registry, reporter: Reporter,
         cancelled: Says whether the user wants everything to end.
 
     Raises:
+        InputError: The signing key cannot be used.
         EnvironmentFault: What the target needs on this machine is missing.
     """
     build = resumed.build
     build.target.require()
+    signs = signer()
     directory = home.build_directory(root, resumed.record.id)
     attempt = Attempt(build, resumed.record.id, resumed.before.version, directory, datetime.now(UTC))
     with home.held(directory):
         reporter.event(Event("started", build.label, name=attempt.build_id))
         result = _publish(attempt, resumed, planned(build, attempt.version, registry).options, reporter, cancelled)
         registry.finish_build(attempt.build_id, result, again=True)
-        record(directory, build.loaded, result, registry)
+        inputs = given(build.loaded, registry.ingredients(attempt.build_id))
+        record(directory, build.loaded, result, registry, given=inputs, signer=signs)
         home.remove_private_directories(attempt.build_id)
     done = Done(build.label, result, directory, 0 if result.built else GoldsmithError.exit_code)
     reporter.event(finished(done))

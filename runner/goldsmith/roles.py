@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -93,14 +94,32 @@ def find(name: str, search: SearchPath) -> Role | None:
 
 def collection_version(name: str, search: SearchPath) -> str | None:
     """Return the version of an installed collection, ``namespace.name``, or None when it is not there or has none."""
-    for root in _roots(search):
-        directory = root / "ansible_collections" / name.replace(".", "/")
+    for directory in _collections(name, search):
         with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
             return str(json.loads((directory / "MANIFEST.json").read_text("utf-8"))["collection_info"]["version"])
         # Where a collection is developed it has no manifest yet.
         with contextlib.suppress(OSError, YAMLError, LookupError, TypeError):
             return str(YAML(typ="safe").load(directory / "galaxy.yml")["version"])
     return None
+
+
+def collection_files(name: str, search: SearchPath) -> dict[str, str]:
+    """Return the SHA-256 of the files of an installed collection that a playbook may use, by path in it."""
+    directory = next((path for path in _collections(name, search) if path.is_dir()), None)
+    if directory is None:
+        return {}
+    found = {}
+    for part in ("meta", "playbooks", "plugins", "roles"):
+        for path in sorted((directory / part).rglob("*")):
+            if "__pycache__" not in path.parts:
+                with contextlib.suppress(OSError):  # a folder, or gone
+                    found[str(path.relative_to(directory))] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
+
+
+def _collections(name: str, search: SearchPath) -> Iterator[Path]:
+    for root in _roots(search):
+        yield root / "ansible_collections" / name.replace(".", "/")
 
 
 def nearest(name: str, search: SearchPath) -> str | None:

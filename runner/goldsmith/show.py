@@ -15,8 +15,8 @@ from rich.table import Table
 
 from goldsmith.attempt import PUBLISHED_PHASES
 from goldsmith.build import LOG, Done
+from goldsmith.evidence.files import MANIFEST
 from goldsmith.plan import Plan
-from goldsmith.record import MANIFEST
 from goldsmith.registry import ArtifactRecord
 from goldsmith.result import Artifact
 

@@ -36,10 +36,14 @@ def file(goldsmith: Cli, build: str, name: str) -> Any:
     return json.loads((goldsmith.home / "builds" / build / name).read_text())
 
 
-def test_an_image_s_evidence_is_written_beside_its_record_and_noted_in_the_registry(
-    goldsmith: Cli, write_spec: SpecWriter
+def test_an_image_s_evidence_is_written_signed_and_noted_in_the_registry(
+    goldsmith: Cli, write_spec: SpecWriter, python_image: str, tmp_path: Path
 ) -> None:
-    built = goldsmith.build(write_spec(TASKS))
+    goldsmith("attest", "key", tmp_path / "key")
+    goldsmith.environ["GOLDSMITH_SIGNING_KEY"] = str(tmp_path / "key")
+    goldsmith.environ["TOKEN"] = "open-sesame"
+
+    built = goldsmith.build(write_spec(TASKS, secrets={"token": {"env": "TOKEN"}}))
 
     text = (goldsmith.home / "builds" / built["build"] / "sbom.cdx.json").read_text()
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
@@ -56,6 +60,31 @@ def test_an_image_s_evidence_is_written_beside_its_record_and_noted_in_the_regis
     with Registry.open(environ=goldsmith.environment) as registry:
         assert registry.patching(built["build"]) == report["patching"]
         noted = registry.evidence(built["build"])
-    assert {"sbom", "manifest", "compliance"} <= set(noted)
+    assert set(noted) == {"sbom", "manifest", "compliance", "provenance", "envelope"}
     for one in noted.values():
         assert hashlib.sha256(Path(one.file).read_bytes()).hexdigest() == one.sha256
+
+    provenance = file(goldsmith, built["build"], "provenance.json")
+    assert provenance["subject"][0]["digest"]["sha256"] == built["artifact"]["id"].removeprefix("sha256:")
+    given = provenance["predicate"]["buildDefinition"]
+    assert given["externalParameters"]["secrets"] == ["token"]
+    dependencies = {one["name"]: one for one in given["resolvedDependencies"]}
+    assert dependencies["base"]["digest"]["sha256"] == python_image.removeprefix("sha256:")
+    assert dependencies["collection:goldsmith.images"]["digest"] and dependencies["spec:spec.yml"]["digest"]
+    for path in (goldsmith.home / "builds" / built["build"]).iterdir():
+        assert b"open-sesame" not in path.read_bytes(), path
+
+    assert ": verified\n" in goldsmith("attest", "verify", built["build"], "--key", tmp_path / "key.pub").stdout
+    sbom = Path(noted["sbom"].file)
+    sbom.write_text(sbom.read_text().replace("flask", "glass"))
+    shown = goldsmith("attest", "verify", built["build"], "--key", tmp_path / "key.pub", code=1).stdout
+    assert "sbom.cdx.json    BAD" in shown
+
+
+def test_a_signing_key_that_cannot_be_used_is_told_before_anything_is_built(
+    goldsmith: Cli, write_spec: SpecWriter, tmp_path: Path
+) -> None:
+    goldsmith.environ["GOLDSMITH_SIGNING_KEY"] = str(tmp_path / "missing")
+    done = goldsmith("build", write_spec(), code=2)
+    assert "the signing key" in done.stderr and "goldsmith attest key PATH makes a pair of keys" in done.stderr
+    assert not list((goldsmith.home / "builds").glob("*"))

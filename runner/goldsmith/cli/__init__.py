@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from goldsmith import __version__
-from goldsmith.cli import build, fleet, images, lab, machines, report, spec
+from goldsmith.cli import attest, build, fleet, images, lab, machines, report, spec
 from goldsmith.errors import GoldsmithError, InputError
 
 
@@ -45,6 +45,7 @@ for command in (
     images.images,
     report.report,
     fleet.fleet,
+    attest.attest,
     machines.sweep,
     machines.shell,
     lab.lab,

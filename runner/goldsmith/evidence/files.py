@@ -12,6 +12,12 @@ from typing import Any
 
 from goldsmith.errors import EnvironmentFault
 
+MANIFEST = "manifest.json"
+SBOM = "sbom.cdx.json"
+COMPLIANCE = "compliance.json"
+PROVENANCE = "provenance.json"
+ENVELOPE = "provenance.dsse.json"
+
 
 def text_of(document: Mapping[str, Any]) -> str:
     """Return a document as the text of its file: JSON, readable."""
