@@ -43,10 +43,10 @@ def go_program(version: str, lines: str, flags: int = 2) -> bytes:
     return b"\x7fELF" + bytes(2000) + account + bytes(100)
 
 
-def jar(**entries: bytes) -> bytes:
+def jar(*parts: dict[str, bytes]) -> bytes:
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in entries.items():
+        for name, content in (entry for part in parts for entry in part.items()):
             archive.writestr(name.replace("__", "/"), content)
     return target.getvalue()
 
@@ -124,7 +124,7 @@ def test_npm_s_own_hashes_belong_to_the_folders_of_the_packages() -> None:
 
 
 def test_a_jar_that_is_one_library_is_known_by_its_own_hash() -> None:
-    content = jar(**pom("org.example", "tool", "1.2"))
+    content = jar(pom("org.example", "tool", "1.2"))
 
     assert list(jar_libraries("/opt/tool.jar", content)) == [
         {
@@ -139,7 +139,7 @@ def test_a_jar_that_is_one_library_is_known_by_its_own_hash() -> None:
 
 
 def test_a_jar_that_others_were_poured_into_has_no_hash_that_is_theirs() -> None:
-    content = jar(**pom("g", "a", "1"), **pom("g", "b", "2"))
+    content = jar(pom("g", "a", "1"), pom("g", "b", "2"))
 
     assert [(one["name"], one["hashes"]) for one in jar_libraries("/opt/all.jar", content)] == [
         ("g/a", {}),
@@ -148,8 +148,8 @@ def test_a_jar_that_others_were_poured_into_has_no_hash_that_is_theirs() -> None
 
 
 def test_jars_in_a_jar_are_looked_into() -> None:
-    inner = jar(**pom("g", "inner", "2"))
-    content = jar(**pom("g", "outer", "1"), BOOT_INF__lib__x=b"", **{"BOOT-INF__lib__inner.jar": inner})
+    inner = jar(pom("g", "inner", "2"))
+    content = jar(pom("g", "outer", "1"), {"BOOT-INF__lib__inner.jar": inner})
 
     found = [(one["name"], one["path"]) for one in jar_libraries("/opt/app.jar", content)]
 
@@ -188,7 +188,7 @@ def test_a_program_of_an_older_go_tells_nothing() -> None:
 @given(st.binary(max_size=300), st.integers(0, 400))
 def test_broken_metadata_give_nothing_and_no_error(noise: bytes, cut: int) -> None:
     whole = go_program("go1.22.1", "mod\ta.b/c\tv1.0.0\n")
-    for content in (noise, whole[:cut], whole[2000 : 2000 + cut] + noise, jar(**pom("g", "a", "1"))[:cut] + noise):
+    for content in (noise, whole[:cut], whole[2000 : 2000 + cut] + noise, jar(pom("g", "a", "1"))[:cut] + noise):
         for read in (python_distribution, node_package, jar_libraries, go_modules):
             assert isinstance(list(read("/x", content)), list)
         assert isinstance(dict(integrity("/x", content)), dict)
