@@ -144,7 +144,9 @@ class Profiles:
             Fault: pam-auth-update cannot do it, or leaves the stacks alone as they were changed by hand.
         """
         profiles = list(profiles)
-        with tempfile.TemporaryDirectory(prefix="goldsmith-") as name:
+        program = self._elsewhere()
+        # debconf runs the program once more, by its name: a copy of it must be where programs can be run.
+        with tempfile.TemporaryDirectory(prefix="goldsmith-", dir=self._at("/var/lib") if program else None) as name:
             copy = Path(name)
             for folder in (_CONFIGS, _SAVED):
                 shutil.copytree(self._at(folder), copy / folder.lstrip("/"))
@@ -155,7 +157,18 @@ class Profiles:
             for profile in profiles:
                 if profile.text and profile.enabled:
                     (copy / _CONFIGS.lstrip("/") / profile.name).write_text(profile.text, "utf-8")
-            update(profiles, lambda command, _rest: run([*command, "--root", name], _TRIAL))
+            own = copy / PROGRAM
+            if program:
+                for folder in (_CONFIGS, _SAVED, "/etc/pam.d"):
+                    program = program.replace(f"'{folder}'", f"'{copy}{folder}'")
+                own.write_text(program, "utf-8")
+                own.chmod(0o700)
+            update(
+                profiles,
+                lambda command, _rest: run(
+                    [str(own), *command[1:]] if program else [*command, "--root", name], _TRIAL
+                ),
+            )
             after = Drafts(copy)
             self._check(Profiles(after, copy), profiles)
             texts = {stack: after.read(stack) for stack in STACKS}
@@ -163,6 +176,16 @@ class Profiles:
         if not lenient and any(Stack(text).takes_nothing for text in found.values()):
             raise Fault(NOBODY_ASKS)
         return found
+
+    def _elsewhere(self) -> str:
+        """Return pam-auth-update where it cannot be told to work on a copy of the machine's files; empty where it can.
+
+        Before 1.5.2-6, as in Ubuntu 22.04, it takes the profiles from the machine whatever its ``--root``, and before 1.4.0-10
+        it has none and would change the machine (debian/changelog of pam).
+        """
+        program = self._at(f"/usr/sbin/{PROGRAM}")
+        text = program.read_text("utf-8") if program.exists() else ""
+        return text if f"$inputdir = '{_CONFIGS}'" in text and "${rootdir}$inputdir" not in text else ""
 
     def _check(self, then: Profiles, profiles: list[Profile]) -> None:
         takes_part = then.enabled()
