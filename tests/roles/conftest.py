@@ -146,9 +146,12 @@ def debian(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="session")
 def image(debian: str, base_image: str, docker_client: docker.DockerClient) -> str:
     """Tag of an image of that Debian with Python."""
-    if debian == "12":
-        return python_image(docker_client, base_image)
-    options = json.dumps({"debootstrap": {"suite": SUITES[debian]}})
+    return python_image(docker_client, base_image if debian == "12" else debootstrapped(SUITES[debian]))
+
+
+def debootstrapped(suite: str) -> str:
+    """Return the id of an image of nothing but a release of Debian; the engine keeps it between runs."""
+    options = json.dumps({"debootstrap": {"suite": suite}})
     source = subprocess.run(
         [
             str(Path(sys.executable).with_name("ansible")),
@@ -165,7 +168,7 @@ def image(debian: str, base_image: str, docker_client: docker.DockerClient) -> s
         | {"ANSIBLE_PYTHON_INTERPRETER": sys.executable, "ANSIBLE_LOAD_CALLBACK_PLUGINS": "false"},
     )
     assert source.returncode == 0, source.stdout + source.stderr
-    return python_image(docker_client, json.loads(source.stdout.partition("=>")[2])["source"]["id"])
+    return str(json.loads(source.stdout.partition("=>")[2])["source"]["id"])
 
 
 class Machines:

@@ -165,9 +165,7 @@ class Profiles:
                 own.chmod(0o700)
             update(
                 profiles,
-                lambda command, _rest: run(
-                    [str(own), *command[1:]] if program else [*command, "--root", name], _TRIAL
-                ),
+                lambda command, _rest: run([str(own), *command[1:]] if program else [*command, "--root", name], _TRIAL),
             )
             after = Drafts(copy)
             self._check(Profiles(after, copy), profiles)
@@ -180,8 +178,8 @@ class Profiles:
     def _elsewhere(self) -> str:
         """Return pam-auth-update where it cannot be told to work on a copy of the machine's files; empty where it can.
 
-        Before 1.5.2-6, as in Ubuntu 22.04, it takes the profiles from the machine whatever its ``--root``, and before 1.4.0-10
-        it has none and would change the machine (debian/changelog of pam).
+        Before 1.5.2-6, as in Ubuntu 22.04, it takes the profiles from the machine whatever its ``--root``, and before
+        1.4.0-10 it has none and would change the machine (debian/changelog of pam).
         """
         program = self._at(f"/usr/sbin/{PROGRAM}")
         text = program.read_text("utf-8") if program.exists() else ""

@@ -77,6 +77,19 @@ def test_a_report_names_what_is_not_allowed_and_changes_nothing(tree: Path) -> N
     assert mode(tree / "usr/bin/wall") == "2755"
 
 
+def test_what_is_allowed_below_usr_may_lie_beside_it(tree: Path) -> None:
+    (tree / "bin").mkdir()
+    (tree / "bin/su").touch()
+    (tree / "bin/su").chmod(0o4755)
+    allow = ["/usr/bin/*", "/home/app/su"]
+    assert review(tree, suid={"allow": allow})[1]["suid"] == []
+    assert review(tree, suid={"allow": [*allow[1:], "/bin/wall"]})[1]["suid"] == [
+        "/bin/su",
+        "/usr/bin/su",
+        "/usr/bin/wall",
+    ]
+
+
 def test_bits_are_taken_away_once(tree: Path) -> None:
     asked = {"suid": {"allow": ["/usr/bin/su"], "action": "remove"}, "world_writable": {"action": "remove"}}
     said, _rest, _rest = review(tree, check=True, **asked)

@@ -52,7 +52,13 @@ class PamAuthUpdate:
         assert environment["DEBIAN_FRONTEND"] == "noninteractive"
         self.calls.append(command)
         arguments = iter(command[1:])
-        root, lists = self._root, {"--enable": [], "--disable": [], "": []}  # type: dict[str, list[str]]
+        if "/" in command[0]:
+            assert f"'{Path(command[0]).parent}/etc/pam.d'" in Path(command[0]).read_text()
+            assert "DEBCONF_DB_REPLACE" in environment
+        root, lists = (
+            self._root if "/" not in command[0] else Path(command[0]).parent,
+            {"--enable": [], "--disable": [], "": []},
+        )  # type: dict[str, list[str]]
         now = ""
         for argument in arguments:
             if argument == "--root":
@@ -332,6 +338,23 @@ def test_authselect_has_its_features_and_its_files(root: Path, program: PamAuthU
     assert [one.status for one in outcomes] == ["compliant", "changed", "failed", "changed", "failed", "failed"]
     assert pam.features == ["with-pwhistory", "without-nullok"] and not program.calls
     assert (root / "etc/pam.d/system-auth").read_text() == generated
+
+
+PLACES = "my $inputdir = '/usr/share/pam-configs';\nmy $confdir = '/etc/pam.d';\nmy $savedir = '/var/lib/pam';\n"
+
+
+@pytest.mark.parametrize("new", ["", '$inputdir = "${rootdir}$inputdir";\n'])
+def test_a_program_that_does_not_know_of_other_roots_is_tried_as_a_copy(
+    root: Path, program: PamAuthUpdate, new: str
+) -> None:
+    (root / "usr/sbin").mkdir()
+    (root / "usr/sbin/pam-auth-update").write_text(PLACES + new)
+    (done,), _rest = hold(root, program, profiles=[profile(**FAILLOCK)])
+    assert done.status == "changed" and "pam_faillock" in (root / "etc/pam.d/common-auth").read_text()
+    trial, real = program.calls
+    assert (trial[0] == "pam-auth-update", "--root" in trial) == (bool(new), bool(new))
+    assert real[0] == "pam-auth-update" and "--root" not in real
+    assert [path.name for path in (root / "var/lib").iterdir()] == ["pam"]
 
 
 @pytest.mark.parametrize(("answer", "status"), [((0, "with-faillock\n", ""), "failed"), ((1, "", "?"), "changed")])
