@@ -256,7 +256,7 @@ def test_what_is_out_of_date_and_what_runs_is_shown_from_what_plan_and_fleet_pri
 
     assert done.exit_code == 0, done.output
     index = text_of((tmp_path / "index.html").read_text())
-    assert "1 with updates" in index and "1 (1 security)" in index
+    assert "1 to build anew 1 with updates" in index and "rebuild 1 update , 1 security" in index
     assert "1 revoked 1 approved" in index
     assert "a key was left in it; 2 packages and 1 CVE behind" in index
     assert "Not asked: hosts web-9: Connection refused" in index

@@ -111,6 +111,10 @@ class Index:
         """Whether it is known what must be built anew."""
         return any(entry.verdict for entry in self.entries)
 
+    def stale(self) -> int:
+        """Return how many images must be built anew."""
+        return sum(bool(entry.verdict and entry.verdict.reasons) for entry in self.entries)
+
     def outdated(self) -> int:
         """Return how many images have packages that are out of date."""
         return sum(
