@@ -88,7 +88,7 @@ def plan(
     """
     from goldsmith.build import plans
     from goldsmith.errors import EnvironmentFault
-    from goldsmith.patching.show import survey_document, survey_paragraphs, survey_table
+    from goldsmith.patching.show import survey_json, survey_paragraphs, survey_table
 
     builds = chosen(specs, assignments, only, targets)
     with open_registry() as registry:
@@ -97,7 +97,8 @@ def plan(
     for note in survey.notes:
         say(note)
     if machine:
-        click.echo(json.dumps(survey_document(survey, found), indent=2))
+        for line in survey_json(survey, found):
+            click.echo(line)
     elif builds is not None and not any(path.is_dir() for path in specs):
         click.echo(survey_paragraphs(survey, found))
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -65,9 +66,16 @@ class Freshness:
 
     @property
     def cves(self) -> dict[str, str]:
-        """The vulnerabilities that an update of all would mend: urgency by name, the worst first."""
-        found = {cve.name: cve.urgency for update in self.updates for cve in update.cves}
-        return dict(sorted(found.items(), key=lambda item: (_rank(item[1]), item[0])))
+        """The vulnerabilities that an update of all would mend: urgency by name, in no order."""
+        found: dict[str, str] = {}
+        for update in self.updates:
+            found.update(update.cves)
+        return found
+
+
+def worst(cves: Mapping[str, str], number: int) -> list[Cve]:
+    """Return the worst of vulnerabilities, of which the urgency is given by name."""
+    return [Cve(*one) for one in heapq.nsmallest(number, cves.items(), key=lambda item: (_rank(item[1]), item[0]))]
 
 
 Lists = Callable[[str], Sequence[tuple[Suite, Mapping[str, Candidate]]]]

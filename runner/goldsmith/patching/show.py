@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,10 +16,18 @@ _SHOWN = 6
 """Reasons that are shown of an image."""
 
 
-def survey_document(survey: Survey, plans: Sequence[Plan]) -> list[dict[str, Any]]:
-    """Return verdicts as plain data for JSON, each with what its build would do where there is a spec."""
+def survey_json(survey: Survey, plans: Sequence[Plan]) -> Iterator[str]:
+    """Yield the lines of a JSON list of verdicts, a line each, with what the build would do where there is a spec.
+
+    Ten thousand of them at once would take more memory than all that they were made from.
+    """
     of = {plan.build.label: plan_document(plan) for plan in plans}
-    return [of.get(verdict.label, {"build": verdict.label}) | _document(verdict) for verdict in survey.verdicts]
+    last = len(survey.verdicts) - 1
+    yield "["
+    for number, verdict in enumerate(survey.verdicts):
+        said = of.get(verdict.label, {"build": verdict.label}) | _document(verdict)
+        yield f"  {json.dumps(said)}{',' if number < last else ''}"
+    yield "]"
 
 
 def survey_paragraphs(survey: Survey, plans: Sequence[Plan]) -> str:
@@ -89,7 +98,9 @@ def _document(verdict: Verdict) -> dict[str, Any]:
     recorded, fresh = verdict.recorded, verdict.freshness
     return {
         "state": verdict.state,
-        "reasons": [document(reason) for reason in verdict.reasons],
+        "reasons": [
+            {"kind": reason.kind, "text": reason.text, "details": dict(reason.details)} for reason in verdict.reasons
+        ],
         "notes": list(verdict.notes),
         "faults": list(verdict.faults),
         "newest": recorded

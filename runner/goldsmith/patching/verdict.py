@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Literal
 
-from goldsmith.patching.freshness import Freshness
+from goldsmith.patching.freshness import Freshness, worst
 from goldsmith.patching.ingredients import Ingredients, changes
 from goldsmith.patching.reason import Reason
 from goldsmith.registry.records import Recorded
@@ -16,7 +16,7 @@ from goldsmith.spec import Build
 from goldsmith.targets import Base
 
 _NAMED = 3
-"""Vulnerabilities that a reason names; all are in its details."""
+"""Vulnerabilities that a reason names; `Freshness` has them all."""
 
 
 @dataclass(frozen=True)
@@ -154,10 +154,10 @@ def _packages(freshness: Freshness) -> Reason:
     if security:
         text += f", {security} of them by security updates"
     if cves:
-        named = [f"{name} ({urgency})" if urgency else name for name, urgency in list(cves.items())[:_NAMED]]
+        named = [f"{name} ({urgency})" if urgency else name for name, urgency in worst(cves, _NAMED)]
         more = f" and {len(cves) - _NAMED} more" if len(cves) > _NAMED else ""
         text += f": {', '.join(named)}{more}"
-    return Reason("packages", text, {"outdated": count, "security": security, "cves": dict(cves)})
+    return Reason("packages", text, {"outdated": count, "security": security, "cves": len(cves)})
 
 
 def _saw(recorded: Recorded, indexes: Mapping[str, str] | None) -> bool:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Tuple
 
 _RUN = re.compile(r"(\D*)(\d*)")
@@ -15,8 +16,13 @@ Part = Tuple[Tuple[Tuple[int, ...], int], ...]
 Key = Tuple[int, Part, Part]
 
 
+@lru_cache(maxsize=50_000)
 def version_key(version: str) -> Key:
-    """Return what a version sorts by: of two versions the one with the smaller key is the older one."""
+    """Return what a version sorts by: of two versions the one with the smaller key is the older one.
+
+    Keys are kept, as the same versions are compared over and over: with all vulnerabilities of their package, on all
+    machines.
+    """
     epoch, colon, rest = version.partition(":")
     if not colon:
         epoch, rest = "0", version

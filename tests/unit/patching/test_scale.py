@@ -1,0 +1,133 @@
+"""Ten thousand images are judged in seconds, in little memory, by the command as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.roles.archive import Key, Server, serve
+from tests.unit.patching.archives import TextArchive, debsecan
+
+from goldsmith.registry import Registry
+
+IMAGES, PACKAGES = 10_000, 300
+NAMES, VERSIONS = 4_000, 5
+"""Packages that there are, and how many versions of each are in use somewhere."""
+CURRENT = 0.8
+"""How many packages are surely the newest."""
+CVES = 40_000
+"""Vulnerabilities that Debian tells of, of which one in ten is not long mended."""
+OFFERED = 60_000
+"""Packages in the main archive: as many as Debian 12 has."""
+INGREDIENTS = {f"role:hardening:tasks/{number}.yml": f"{number:064x}" for number in range(150)}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose registry holds ten thousand images, no two of which hold the same packages."""
+    home = tmp_path_factory.mktemp("scale")
+    with Registry.open(f"sqlite:///{home}/registry.db"):
+        pass
+    chance = random.Random(7)
+    source = json.dumps({"id": "sha256:base", "digest": None, "reference": "debian:12"})
+    with sqlite3.connect(home / "registry.db") as database:
+        database.execute("PRAGMA synchronous = OFF")
+        database.executemany(
+            "INSERT INTO package VALUES (?, 'deb', ?, ?, ?, ?, ?)",
+            (
+                (
+                    name * VERSIONS + version,
+                    f"p{name}",
+                    f"1.{version}-1",
+                    "amd64" if name % 4 else "all",
+                    f"s{name // 2}",
+                    f"1.{version}-1",
+                )
+                for name in range(NAMES)
+                for version in range(VERSIONS)
+            ),
+        )
+        images = range(1, IMAGES + 1)
+        database.executemany("INSERT INTO image VALUES (?, ?, 1, '2026-11-01')", ((n, f"i{n}") for n in images))
+        database.executemany(
+            "INSERT INTO version VALUES (?, ?, 1, '1', 'x', 'built', '2026-11-01 00:00:00')", ((n, n) for n in images)
+        )
+        database.executemany("INSERT INTO inventory VALUES (?, ?, ?)", ((n, str(n), PACKAGES) for n in images))
+        database.executemany(
+            "INSERT INTO inventory_package VALUES (?, ?)",
+            (
+                (n, name * VERSIONS + (VERSIONS - 1 if chance.random() < CURRENT else chance.randrange(VERSIONS)))
+                for n in images
+                for name in sorted(chance.sample(range(NAMES), PACKAGES))
+            ),
+        )
+        database.executemany(
+            "INSERT INTO build (id, version_id, label, platform, target, state, started, finished, phases, layers,"
+            " source, spec, parameters, secrets, tools, pid, host, inventory_id, ingredients) VALUES (?, ?, ?,"
+            " 'debian-12', 'docker', 'built', '2026-11-01 00:00:00', '2026-11-01 00:01:00', '{}', '[]', ?,"
+            " '/specs/gone.yml', '{}', '[]', '{}', 1, 'h', ?, ?)",
+            ((f"b{n}", n, f"i{n}/debian-12/docker", source, n, json.dumps(INGREDIENTS)) for n in images),
+        )
+    return home
+
+
+@pytest.fixture(scope="module")
+def server(home: Path) -> Iterator[Server]:
+    """An archive with the newest version of everything, and a security archive with some of it."""
+    key = Key(home / "key")
+    (home / "keyrings").mkdir()
+    shutil.copy(key.public, home / "keyrings/own.gpg")
+    newest = {f"p{name}": f"1.{VERSIONS - 1}-1" for name in range(NAMES)} | {
+        f"q{n}": "1" for n in range(OFFERED - NAMES)
+    }
+    TextArchive(home / "www/debian", key).publish("bookworm", newest)
+    security = {f"p{name} (s{name // 2} 1.2-1)": "1.2-1" for name in range(0, NAMES, 4)}
+    TextArchive(home / "www/security", key).publish("bookworm-security", security, Label="Debian-Security")
+    cves = debsecan(
+        (f"CVE-2026-{10000 + n}", f"s{n % (NAMES // 2)}", "0.9" if n % 10 else f"1.{n // 10 % VERSIONS}-1")
+        for n in range(CVES)
+    )
+    (home / "cves").write_text(cves)
+    with serve("127.0.0.1", home / "www") as server:
+        sources = [
+            {"uri": f"{server.url}/debian", "suite": "bookworm", "components": ["main"]},
+            {"uri": f"{server.url}/security", "suite": "bookworm-security", "components": ["main"]},
+        ]
+        details = json.dumps({"package_sources": sources, "layers": ["sha256:x"] * 4, "config": {"Env": ["A=b"] * 10}})
+        with sqlite3.connect(home / "registry.db") as database:
+            database.executemany(
+                "INSERT INTO artifact (id, build_id, type, identity, digests, tags, published, state, details)"
+                " VALUES (?, ?, 'docker', ?, '{}', '[]', 1, 'available', ?)",
+                ((n, f"b{n}", f"sha256:{n}", details) for n in range(1, IMAGES + 1)),
+            )
+        yield server
+
+
+def test_ten_thousand_images_are_judged_in_half_a_minute_and_less_than_a_gigabyte(home: Path, server: Server) -> None:
+    command = [str(Path(sys.executable).parent / "goldsmith"), "plan", "--json", "--cve-data", str(home / "cves")]
+    with (home / "out.json").open("w") as out:
+        began = time.monotonic()
+        process = subprocess.Popen(command, stdout=out, env=os.environ | {"GOLDSMITH_HOME": str(home)})
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds, megabytes = time.monotonic() - began, usage.ru_maxrss / 1024
+        process.returncode = os.waitstatus_to_exitcode(status)
+    measured = f"{seconds:.1f} s, of which {usage.ru_utime + usage.ru_stime:.1f} s at work; {megabytes:.0f} MB"
+    sys.stdout.write(f"{IMAGES} images x {PACKAGES} packages: {measured}\n")
+    assert process.returncode == 0
+    said = json.loads((home / "out.json").read_text())
+    assert len(said) == IMAGES and {one["state"] for one in said} == {"rebuild"}
+    assert all(one["packages"]["judged"] == PACKAGES for one in said)
+    assert 40 < sum(one["packages"]["outdated"] for one in said) / IMAGES < 56, "about one in six is older"
+    assert sum(bool(one["packages"]["security"] and one["packages"]["cves"]) for one in said) > IMAGES * 0.9
+    # By the processor's time: others may be at work on this machine.
+    assert usage.ru_utime + usage.ru_stime < 30, measured
+    assert megabytes < 1000, measured
