@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from goldsmith import home, processes
-from goldsmith.errors import EnvironmentFault, InputError
+from goldsmith.chore import chore
+from goldsmith.errors import InputError
 from goldsmith.places import Place, noted
 from goldsmith.registry import Registry
-from goldsmith.run import Run, run
-from goldsmith.spec import Mask
 
-PLAYBOOK = "goldsmith.images.sweep"
-REPORT = "sweep.json"
 RESULT = "result.json"
-LOG = "sweep.log"
 
 
 def sweep(
@@ -52,30 +47,13 @@ def sweep(
     there = [place for place in places if place.answers()]
     if not there:
         return {"found": [], "removed": [], "failed": [], "unsearched": []}
-    report = output / REPORT
-    report.unlink(missing_ok=True)
-    with home.private_directory("sweep", secret=False) as private:
-        job = Run(
-            build_id="sweep",
-            label="sweep",
-            private=private,
-            playbook=PLAYBOOK,
-            variables={
-                "goldsmith_build_ids": list(build_ids),
-                "goldsmith_expired": expired,
-                "goldsmith_output": str(output),
-                "goldsmith_sweep_docker": any(place.target != "ec2" for place in there),
-                "goldsmith_sweep_ec2": [place.variables() for place in there if place.target == "ec2"],
-            },
-            log=output / LOG,
-            check=check,
-        )
-        outcome = run(job, {}, Mask(()), on_event=lambda _: None, on_output=lambda _: None, cancelled=lambda: False)
-    if not report.exists():
-        why = outcome.failure["message"] if outcome.failure else f"ansible-playbook ended with {outcome.returncode}"
-        raise EnvironmentFault(f"the sweep failed: {why}", f"Ansible's log: {output / LOG}. Repeat it: goldsmith sweep")
-    found: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
-    return found
+    variables = {
+        "goldsmith_build_ids": list(build_ids),
+        "goldsmith_expired": expired,
+        "goldsmith_sweep_docker": any(place.target != "ec2" for place in there),
+        "goldsmith_sweep_ec2": [place.variables() for place in there if place.target == "ec2"],
+    }
+    return chore("sweep", variables, output, check=check)
 
 
 def sweep_lost(

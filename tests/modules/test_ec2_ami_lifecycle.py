@@ -308,3 +308,18 @@ def test_use_that_cannot_be_looked_up_stops_it_all(account: Account, retire: Ret
     assert result["rc"] == 1
     assert result["msg"].startswith("cannot look for launch configurations: the permission ")
     assert account.there(old, new) == [True, True]
+
+
+def test_just_the_images_that_are_named_are_retired_and_one_that_is_used_is_disabled_but_not_removed(
+    account: Account, retire: Retire, unique: str
+) -> None:
+    used, newest = account.image(unique), account.image(unique)
+    account.start(used.id)
+    assert done(retire(ids=[used.id], action="disable")) == {used.id: "disabled"}
+    assert [image["State"] for image in account.described([used.id, newest.id])].count("disabled") == 1
+    kept = retire(ids=[used.id], action="deregister")
+    assert done(kept) == {used.id: "kept"}
+    assert reasons(kept)[used.id].startswith("it is used by instance")
+    assert done(retire(ids=[newest.id], action="deregister")) == {newest.id: "deregistered"}
+    assert account.there(used, newest) == [True, False]
+    assert retire(ids=[newest.id], action="deregister")["images"] == []

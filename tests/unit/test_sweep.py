@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from goldsmith import sweep
+from goldsmith import chore, sweep
 from goldsmith.attempt import CANCELLED, Attempt
 from goldsmith.build import swept
 from goldsmith.places import Place, note
@@ -50,7 +50,7 @@ def test_a_build_of_which_something_may_be_left_is_swept_again_next_time(
     def run(job: Run, *_: Any, **__: Any) -> None:
         Path(job.variables["goldsmith_output"], "sweep.json").write_text(json.dumps(NOTHING | report))
 
-    monkeypatch.setattr(sweep, "run", run)
+    monkeypatch.setattr(chore, "run", run)
     note(Place("ec2", ("eu-west-1",)), tmp_path / "builds/one")
     registry: Any = Registry()
     assert sweep.sweep_lost(tmp_path, registry) == NOTHING | report

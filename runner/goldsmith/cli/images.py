@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import click
@@ -143,14 +143,25 @@ def images_resolve(reference: str, platform: str | None, target: str | None, reg
 @click.option("--reason", required=True, metavar="TEXT", help="Why; told to everybody who wants it.")
 @click.option("--at", metavar="TIME", help="From when on, such as 2027-01-31 or 2027-01-31T12:00Z; by default now.")
 @click.option("--descendants", is_flag=True, help="Also everything that was and will be built on it.")
+@click.option(
+    "--amis", type=click.Choice(["deprecate", "disable"]), help="Also hide its AMIs, or bar them from launch."
+)
 @json_option
-def images_revoke(reference: str, reason: str, at: str | None, descendants: bool, machine: bool) -> None:
+def images_revoke(
+    reference: str, reason: str, at: str | None, amis: str | None, *, descendants: bool, machine: bool
+) -> None:
     """Let nothing be built on a version any more, and say what it reaches."""
+    from goldsmith.artifacts import retire_amis
+    from goldsmith.home import home
     from goldsmith.registry.show import revoked_text
 
+    if amis and at:
+        raise InputError("--amis is done at once, and --at is for later", f"Run it with --amis {amis} when it is time.")
     with open_registry() as registry:
         report = registry.revoke(reference, reason=reason, at=_moment(at) if at else None, descendants=descendants)
-    _print(report, revoked_text(report), machine)
+    retired = retire_amis(report.artifacts, home(), amis) if amis else []
+    told = "\n".join([revoked_text(report), *(f"  {line}" for line in retired)])
+    _print({"revoked": report, "amis": retired}, told, machine)
 
 
 @images.command("restore")
@@ -162,6 +173,47 @@ def images_restore(reference: str, reason: str, machine: bool) -> None:
     with open_registry() as registry:
         ended = registry.restore(reference, reason=reason)
     _print(ended, f"{ended.version} is not revoked any more.", machine)
+
+
+@images.command("prune")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--keep", type=click.IntRange(min=1), default=3, show_default=True, help="How many stay at least.")
+@click.option("--older-than", metavar="TIME", help="Only what is at least this old, such as 90d.")
+@click.option("--check", is_flag=True, help="Only list.")
+@json_option
+def images_prune(names: tuple[str, ...], keep: int, older_than: str | None, check: bool, machine: bool) -> None:
+    """Remove images that newer ones have replaced: of Docker engines, AMIs with their snapshots in all regions.
+
+    Counted is for each platform and target. What a channel points at stays, and what an image that stays was built on.
+    What was pushed to a registry stays there. The record is kept.
+    """
+    from goldsmith.artifacts import prune
+    from goldsmith.home import home
+    from goldsmith.registry.show import pruned_text
+
+    age = _age(older_than) if older_than else None
+    with open_registry() as registry:
+        verdicts, removals = prune(registry, home(), names, keep=keep, older_than=age, check=check)
+    _print({"verdicts": verdicts, "removals": removals}, pruned_text(verdicts, removals), machine)
+    if any(one.state == "failed" for one in removals):
+        click.get_current_context().exit(1)
+
+
+@images.command("verify")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--mark", is_flag=True, help="Record what is missing as deleted.")
+@json_option
+def images_verify(names: tuple[str, ...], mark: bool, machine: bool) -> None:
+    """See whether what is recorded is still there, and still the same. Exits with 1 when something is missing."""
+    from goldsmith.artifacts import verify
+    from goldsmith.home import home
+    from goldsmith.registry.show import verified_text
+
+    with open_registry() as registry:
+        found = verify(registry, home(), names, mark=mark)
+    _print(found, verified_text(found, marked=mark), machine)
+    if any(one.state == "missing" for one in found):
+        click.get_current_context().exit(1)
 
 
 def _print(found: Any, told: str, machine: bool) -> None:
@@ -176,3 +228,15 @@ def _moment(text: str) -> datetime:
         return datetime.fromisoformat(text).astimezone()
     except (ValueError, OverflowError) as error:
         raise InputError(f"--at {text} is no time", "Write it like 2027-01-31, or 2027-01-31T12:00+01:00.") from error
+
+
+def _age(text: str) -> timedelta:
+    """Return a length of time, written as in a spec."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from goldsmith.spec.types import Duration
+
+    try:
+        return timedelta(seconds=TypeAdapter(Duration).validate_python(text))
+    except (ValidationError, OverflowError) as error:
+        raise InputError(f"--older-than {text} is no length of time", "Write it like 90d, 12h or 2w.") from error

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Select, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from goldsmith.errors import InputError
 from goldsmith.registry import _queries, _revocations
 from goldsmith.registry.models import Artifact, Build, Image, Version
 from goldsmith.registry.records import ArtifactRecord, artifact_of
 from goldsmith.registry.reference import Reference
+from goldsmith.registry.retention import Held
 
 
 def there(platform: str | None = None, target: str | None = None) -> Select[Artifact]:
@@ -77,6 +78,35 @@ def every(session: Session) -> Iterator[tuple[str, ArtifactRecord]]:
     whole = joinedload(Artifact.build).joinedload(Build.version).joinedload(Version.image)
     for row in session.scalars(select(Artifact).options(whole).order_by(Artifact.id).execution_options(yield_per=1000)):
         yield row.build.label, artifact_of(row)
+
+
+def held(session: Session, images: Sequence[str]) -> list[Held]:
+    """Return the artifacts that are there, of these images or of all, in the order they were made.
+
+    Raises:
+        InputError: There is no such image.
+    """
+    query = (
+        select(Artifact)
+        .join(Artifact.build)
+        .where(Artifact.state == "available")
+        .order_by(Artifact.id)
+        .options(contains_eager(Artifact.build).joinedload(Build.version).joinedload(Version.image))
+    )
+    if images:
+        numbers = [_queries.image(session, name).id for name in images]
+        query = query.join(Build.version).where(Version.image_id.in_(numbers))
+    revoked = _revocations.in_force(session)
+    return [
+        Held(
+            artifact=artifact_of(row),
+            label=row.build.label,
+            good=row.build.state == "built" and row.build.version_id not in revoked,
+            finished=row.build.finished,
+            host=row.build.host,
+        )
+        for row in session.scalars(query)
+    ]
 
 
 def _first(session: Session, query: Select[Artifact]) -> Artifact | None:

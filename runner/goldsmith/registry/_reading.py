@@ -21,6 +21,7 @@ from goldsmith.registry.records import (
     artifact_of,
 )
 from goldsmith.registry.reference import Reference
+from goldsmith.registry.retention import Held
 from goldsmith.result import Package, TestResult
 
 
@@ -124,6 +125,18 @@ class Reading:
         """
         with self._database.read() as session:
             return _ancestry.trees(session, Reference.parse(reference))
+
+    def held(self, images: Sequence[str] = ()) -> tuple[Held, ...]:
+        """Return the artifacts that are recorded as there, whatever became of their builds, with what decides on them.
+
+        Args:
+            images: Names of images; by default all.
+
+        Raises:
+            InputError: There is no such image.
+        """
+        with self._database.read() as session:
+            return tuple(_artifacts.held(session, images))
 
     def contents(self, build: BuildRecord) -> Contents:
         """Return a build with what is known of its insides, as `goldsmith.registry.diff` takes it."""

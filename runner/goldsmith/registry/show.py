@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from rich.console import Console
 from rich.tree import Tree
 
+from goldsmith.artifacts import Found, Removal
 from goldsmith.registry.diff import Change, Difference
 from goldsmith.registry.log import Entry
 from goldsmith.registry.records import (
@@ -18,6 +19,7 @@ from goldsmith.registry.records import (
     RevocationReport,
     Version,
 )
+from goldsmith.registry.retention import Verdict
 from goldsmith.show import age, identity, size, table, text
 
 
@@ -107,6 +109,36 @@ def difference_text(one: str, other: str, differences: Sequence[Difference]) -> 
         told = [f"  {line}" for part in (_packages, _cves, _values, _bulk) for line in part(difference)]
         lines += told or ["  nothing changed"]
     return "\n".join(lines)
+
+
+def pruned_text(verdicts: Sequence[Verdict], removals: Sequence[Removal]) -> str:
+    """Return what was removed, or in check mode would be, and why the rest stays."""
+    lines = []
+    became = {removal.artifact.id: removal for removal in removals}
+    for verdict in verdicts:
+        artifact = verdict.held.artifact
+        name = f"{artifact.version} {verdict.held.label.partition('/')[2]} ({artifact.identity[:19]})"
+        removal = became.get(artifact.id)
+        if removal is None:
+            lines.append(f"{'would remove' if verdict.goes else 'keeps'} {name}: {verdict.reason}")
+        else:
+            verb = {"removed": "removed", "kept": "keeps", "failed": "could not remove"}[removal.state]
+            lines.append(f"{verb} {name}" + (f": {removal.reason}" if removal.reason else ""))
+    return "\n".join(lines) or "No image is recorded as there."
+
+
+def verified_text(found: Sequence[Found], *, marked: bool) -> str:
+    """Return which artifacts are there, which are missing, and of which that is not known."""
+    lines = []
+    for one in sorted(found, key=lambda one: ("missing", "unknown", "there").index(one.state)):
+        name = f"{one.artifact.version} {one.label.partition('/')[2]} ({one.artifact.identity[:19]})"
+        lines.append(f"{one.state:<8} {name}" + (f": {one.reason}" if one.reason else ""))
+    missing = sum(one.state == "missing" for one in found)
+    if missing and marked:
+        lines.append(f"{missing} recorded as deleted.")
+    elif missing:
+        lines.append("goldsmith images verify --mark records what is missing as deleted.")
+    return "\n".join(lines) or "No image is recorded as there."
 
 
 def _name(version: Version) -> str:

@@ -134,7 +134,7 @@ def judge(
     Args:
         images: All images there are of the series.
         action: ``deprecate``, ``disable`` or ``deregister``.
-        keep: How many of each series stay at least, the newest ones.
+        keep: How many of each series stay at least, the newest ones; 0 where the images were named.
         older_than: Age in seconds which an image that goes has at least; None for any.
         now: The present time.
         used: What uses an image, by the image's id.
@@ -155,7 +155,9 @@ def judge(
         else:
             why = _why_it_stays(image, action, older_than, now, users)
         goes = not why
-        if goes:
+        if goes and keep == 0:
+            why = "it was named"
+        elif goes:
             why = f"it is not among the {keep} newest" if keep > 1 else "it is not the newest"
             if older_than is not None:
                 why += f", and is older than {_span(older_than)}"

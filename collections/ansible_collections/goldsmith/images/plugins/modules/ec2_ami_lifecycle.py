@@ -22,8 +22,14 @@ description:
   - In check mode, lists what would be done, and why the rest stays.
 options:
   name:
-    description: Name of the images, as in their tag C(goldsmith:name). O(name) or O(filters) is required.
+    description: Name of the images, as in their tag C(goldsmith:name). O(name), O(filters) or O(ids) is required.
     type: str
+  ids:
+    description:
+      - IDs of AMIs. Just these are retired, whatever there is that is newer; O(keep) is passed over.
+      - They are deprecated and disabled even when they are used, and deregistered only when they are not.
+    type: list
+    elements: str
   filters:
     description:
       - Filters of C(DescribeImages), such as V(name) or V(tag:team), each with a value or a list of them. With O(name)
@@ -75,6 +81,11 @@ EXAMPLES = r"""
     older_than: "{{ 90 * 86400 }}"
   check_mode: true
   register: old
+
+- name: Keep an image that turned out to be bad from being launched
+  goldsmith.images.ec2_ami_lifecycle:
+    ids: [ami-0a1b2c3d4e5f60718]
+    action: disable
 
 - name: Deprecate all but the newest image, wherever it was copied to
   goldsmith.images.ec2_ami_lifecycle:
@@ -157,13 +168,16 @@ def work(aws: Aws, module: AnsibleModule) -> dict[str, Any]:
     now = datetime.now(UTC)
     images = [image_of(found) for found in describe_images(aws.client(), _filters(params)) or ()]
 
+    named = params["ids"] is not None
+
     def verdicts_with(used: dict[str, list[str]]) -> list[Verdict]:
-        limits = {"keep": params["keep"], "older_than": params["older_than"], "now": now}
+        limits = {"keep": 0 if named else params["keep"], "older_than": params["older_than"], "now": now}
         return judge(images, params["action"], used=used, **limits)
 
     # What uses an image is asked, which is costly, only where it decides.
     verdicts = verdicts_with({})
-    verdicts = verdicts_with(users(aws, [verdict.image.id for verdict in verdicts if verdict.goes]))
+    if params["action"] == "deregister" or not named:
+        verdicts = verdicts_with(users(aws, [verdict.image.id for verdict in verdicts if verdict.goes]))
     going = [verdict.image for verdict in verdicts if verdict.goes]
     failed: dict[str, str] = {}
     if going and not module.check_mode:
@@ -187,6 +201,8 @@ def _filters(params: dict[str, Any]) -> dict[str, list[str]]:
     }
     if params["name"]:
         filters[f"tag:{TAG_NAME}"] = [params["name"]]
+    if params["ids"] is not None:
+        filters["image-id"] = params["ids"]
     if not filters:
         raise Fault(
             "filters are empty: name at least one, such as `tag:team`, as all images of the account would match."
@@ -220,6 +236,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "name": {"type": "str"},
+            "ids": {"type": "list", "elements": "str"},
             "filters": {"type": "dict", "default": {}},
             "action": {"type": "str", "required": True, "choices": list(DONE)},
             "keep": {"type": "int", "default": 1},

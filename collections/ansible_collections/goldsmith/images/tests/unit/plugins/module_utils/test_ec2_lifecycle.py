@@ -290,3 +290,10 @@ def test_images_that_were_not_built_here_are_one_series() -> None:
 
 def test_image_without_a_date_is_the_oldest() -> None:
     assert image_of(described(CreationDate="")).created < image_of(described()).created
+
+
+def test_of_images_that_were_named_none_is_kept_for_being_new() -> None:
+    assert reasons(judged([image(1), image(2, protected=True)], keep=0)) == {
+        "ami-1": "it was named",
+        "ami-2": "it is protected from deregistration",
+    }
