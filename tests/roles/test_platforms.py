@@ -409,3 +409,5 @@ def test_what_calls_itself_rocky_linux_is_hardened_by_dnf_and_authselect(dnf_ima
     assert machine.sh("grep -c gpgcheck=1 /etc/dnf/dnf.conf; cat /etc/security/pwhistory.conf") == (
         "1\nremember = 24\nenforce_for_root"
     )
+    assert machine.play("os_cleanup", os_cleanup_documentation_enabled=True).ok
+    assert machine.sh("rpm --eval %_excludedocs; ls -A /var/cache/dnf") == "1"
