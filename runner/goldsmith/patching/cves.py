@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import requests
@@ -14,7 +13,6 @@ from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fau
 from ansible_collections.goldsmith.images.plugins.modules.package_cves import DEBSECAN, Store
 from goldsmith.errors import EnvironmentFault
 
-VARIABLE = "GOLDSMITH_CVE_DATA"
 NONE = "none"
 """Instead of an address: do without."""
 
@@ -24,7 +22,7 @@ Known = Callable[[str], Vulnerabilities]
 
 _MAX_AGE = 3600
 _HINT = (
-    f"Name a mirror's address or a file by {VARIABLE} or --cve-data ({{release}} in it stands for the release), "
+    "Name a mirror's address or a file by GOLDSMITH_CVE_DATA or --cve-data ({release} in it stands for the release), "
     f"or do without: --cve-data {NONE}"
 )
 
@@ -62,8 +60,3 @@ def vulnerabilities(release: str, data: str, cache: Path, *, offline: bool) -> V
         raise EnvironmentFault(
             f"{cache} cannot be written: {error}", "Name another place by GOLDSMITH_HOME."
         ) from error
-
-
-def configured(environ: Mapping[str, str] = os.environ) -> str:
-    """Return where the data is, as the environment has it; empty for Debian's own."""
-    return environ.get(VARIABLE, "")
