@@ -41,10 +41,13 @@ def images(ctx: click.Context, /, machine: bool, **wanted: str | None) -> None:
 def images_show(reference: str, machine: bool) -> None:
     """Show an image with its versions, or one version of it."""
     from goldsmith.registry.show import image_text
+    from goldsmith.show import document
 
     with open_registry() as registry:
         found = registry.image(reference)
-    _print(found, image_text(found), machine)
+        builds = [build.id for version in found.versions for build in version.builds]
+        evidence = {build: registry.evidence(build) for build in builds}
+    _print({**document(found), "evidence": evidence}, image_text(found, evidence), machine)
 
 
 @images.command("log")

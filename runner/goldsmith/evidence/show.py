@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from goldsmith.evidence.verify import Verified
 from goldsmith.registry import Evidence
+
+if TYPE_CHECKING:
+    from goldsmith.evidence.verify import Verified
 
 _MARKS = {"good": "good", "bad": "BAD", "unknown": "unknown"}
 
@@ -32,9 +34,7 @@ def verified_document(verified: Verified) -> dict[str, Any]:
 
 def evidence_lines(evidence: Mapping[str, Evidence]) -> list[str]:
     """Return where the files of a build's evidence lie: the folder once, and their names."""
-    folders = sorted({str(Path(one.file).parent) for one in evidence.values()})
-    return [
-        f"evidence {folder}: "
-        + ", ".join(Path(one.file).name for one in evidence.values() if str(Path(one.file).parent) == folder)
-        for folder in folders
-    ]
+    folders: dict[Path, list[str]] = {}
+    for one in evidence.values():
+        folders.setdefault(Path(one.file).parent, []).append(Path(one.file).name)
+    return [f"evidence {folder}: {', '.join(sorted(names))}" for folder, names in sorted(folders.items())]

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rich.console import Console
 from rich.tree import Tree
 
 from goldsmith.artifacts import Found, Removal
+from goldsmith.evidence.show import evidence_lines
 from goldsmith.registry.diff import Change, Difference
 from goldsmith.registry.log import Entry
 from goldsmith.registry.records import (
     Ancestor,
     BuildRecord,
+    Evidence,
     ImageDetail,
     ImageSummary,
     RevocationReport,
@@ -42,8 +44,8 @@ def images_table(images: Iterable[ImageSummary], *, filtered: bool = False) -> s
     return text(shown)
 
 
-def image_text(image: ImageDetail) -> str:
-    """Return an image with its versions and builds as paragraphs."""
+def image_text(image: ImageDetail, evidence: Mapping[str, Mapping[str, Evidence]]) -> str:
+    """Return an image with its versions and builds as paragraphs, and where the evidence of each build lies."""
     lines = [image.name]
     for version in image.versions:
         pointing = f", {', '.join(version.channels)}" if version.channels else ""
@@ -52,6 +54,7 @@ def image_text(image: ImageDetail) -> str:
             lines.append(f"  REVOKED  {version.revocation.told}")
         for build in version.builds:
             lines += [f"  {line}" for line in _build(build)]
+            lines += [f"    {line}" for line in evidence_lines(evidence.get(build.id, {}))]
     return "\n".join(lines)
 
 
