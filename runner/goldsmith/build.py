@@ -142,6 +142,7 @@ class BuildRun:
         self.options = options
         self.cancelled = cancelled
         self._versions: dict[str, Version] = {}
+        self._fingerprints: dict[str, str] = {}
         self._signer: Signer | None = None
 
     def run(self, builds: Sequence[Build]) -> list[Done]:
@@ -180,7 +181,10 @@ class BuildRun:
         """Return the version that all builds of a spec in this invocation share."""
         spec = loaded.spec
         if spec.name not in self._versions:
-            self._versions[spec.name] = self.registry.new_version(spec.name, fingerprint(loaded), spec.version)
+            self._fingerprints[spec.name] = fingerprint(loaded)
+            self._versions[spec.name] = self.registry.new_version(
+                spec.name, self._fingerprints[spec.name], spec.version
+            )
         return self._versions[spec.name]
 
     def _build(self, build: Build, secrets: Mapping[str, str], base: Done | None) -> Done:
@@ -281,6 +285,10 @@ class BuildRun:
             "goldsmith_output": str(attempt.directory),
             "goldsmith_result": str(private / RESULT),
             "goldsmith_on_error": "keep" if keep else "cleanup",
+            "goldsmith_marks": {
+                "fingerprint": self._fingerprints[attempt.build.loaded.spec.name],
+                **({"signed-by": self._signer.key_id} if self._signer else {}),
+            },
         }
         return variables | ({"goldsmith_debug": str(private)} if self.options.debug else {})
 

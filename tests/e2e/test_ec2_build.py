@@ -65,6 +65,7 @@ def test_a_plain_build_makes_one_image_in_twenty_calls_and_leaves_nothing_else(
     assert marks["goldsmith:state"] == "published"
     assert marks["goldsmith:name"] == goldsmith.name
     assert marks["goldsmith:source"] == result["source"]["id"]
+    assert len(marks["goldsmith:fingerprint"]) == 64
     snapshots = client(account.environment).describe_snapshots(SnapshotIds=artifact["snapshots"])["Snapshots"]
     assert {tags(snapshot)["goldsmith:build"] for snapshot in snapshots} == {result["build"]}
     assert all(snapshot["Encrypted"] for snapshot in snapshots)

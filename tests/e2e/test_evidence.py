@@ -39,7 +39,7 @@ def file(goldsmith: Cli, build: str, name: str) -> Any:
 def test_an_image_s_evidence_is_written_signed_and_noted_in_the_registry(
     goldsmith: Cli, write_spec: SpecWriter, python_image: str, tmp_path: Path
 ) -> None:
-    goldsmith("attest", "key", tmp_path / "key")
+    (tmp_path / "made").write_text(goldsmith("attest", "key", tmp_path / "key").stdout)
     goldsmith.environ["GOLDSMITH_SIGNING_KEY"] = str(tmp_path / "key")
     goldsmith.environ["TOKEN"] = "open-sesame"
 
@@ -73,6 +73,12 @@ def test_an_image_s_evidence_is_written_signed_and_noted_in_the_registry(
     assert dependencies["collection:goldsmith.images"]["digest"] and dependencies["spec:spec.yml"]["digest"]
     for path in (goldsmith.home / "builds" / built["build"]).iterdir():
         assert b"open-sesame" not in path.read_bytes(), path
+
+    labels = built["artifact"]["config"]["Labels"]
+    shown = goldsmith("images", "show", goldsmith.name).stdout
+    assert labels["io.goldsmith.signed-by"] in (tmp_path / "made").read_text()
+    assert len(labels["io.goldsmith.fingerprint"]) == 64
+    assert f"evidence {goldsmith.home}/builds/{built['build']}: compliance.json, manifest.json, provenance" in shown
 
     assert ": verified\n" in goldsmith("attest", "verify", built["build"], "--key", tmp_path / "key.pub").stdout
     sbom = Path(noted["sbom"].file)

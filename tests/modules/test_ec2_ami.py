@@ -83,7 +83,12 @@ def test_a_running_instance_is_stopped_and_becomes_an_available_image(
     started = datetime.now(UTC)
 
     result = capture(
-        running, source="ami-0a1b2c3d", user="admin", description="A web server", tags={"team": "web", "n": 1}
+        running,
+        source="ami-0a1b2c3d",
+        user="admin",
+        description="A web server",
+        tags={"team": "web", "n": 1},
+        marks={"fingerprint": "f00"},
     )
 
     assert result["changed"], result
@@ -112,6 +117,7 @@ def test_a_running_instance_is_stopped_and_becomes_an_available_image(
         "goldsmith:state": "candidate",
         "goldsmith:source": "ami-0a1b2c3d",
         "goldsmith:user": "admin",
+        "goldsmith:fingerprint": "f00",
     }
 
 

@@ -67,6 +67,7 @@ class Identity:
         author: Who, or an empty string.
         comment: Remark for the history entry, or an empty string.
         oci: Values by the keys of `OCI_KEYS`.
+        marks: Values of further labels of ours, by what follows `OURS`.
     """
 
     build_id: str
@@ -75,6 +76,7 @@ class Identity:
     author: str = ""
     comment: str = ""
     oci: Mapping[str, Optional[str]] = field(default_factory=dict)
+    marks: Mapping[str, str] = field(default_factory=dict)
 
 
 def timestamp(given: str | None, epoch: str | None, now: datetime) -> str:
@@ -171,6 +173,7 @@ def labels(base: Mapping[str, str], given: Mapping[str, Any], identity: Identity
         **about,
         **{str(key): _text(value) for key, value in given.items()},
         OCI + "created": identity.created,
+        **{OURS + key: _text(value) for key, value in identity.marks.items()},
         LABEL_BUILD: identity.build_id,
         LABEL_NAME: identity.name,
         LABEL_ROLE: "artifact",

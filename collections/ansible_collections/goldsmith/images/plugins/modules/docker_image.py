@@ -152,6 +152,10 @@ options:
       description:
         description: Description.
         type: str
+  marks:
+    description: Values of further labels C(io.goldsmith.*), by what follows that, such as V(fingerprint).
+    type: dict
+    default: {}
 attributes:
   check_mode:
     description: Returns the configuration that the image would have, and changes nothing.
@@ -287,6 +291,7 @@ OPTIONS: dict[str, Any] = {
     "tags": {"type": "list", "elements": "str", "default": []},
     "config": {"type": "dict", "default": {}, "options": CONFIG},
     "oci": {"type": "dict", "default": {}, "options": dict.fromkeys(OCI_KEYS, TEXT)},
+    "marks": {"type": "dict", "default": {}},
     **DOCKER_OPTIONS,
 }
 
@@ -307,6 +312,7 @@ def request_of(params: Mapping[str, Any], epoch: str | None) -> Request:
             author=params["author"] or "",
             comment=params["comment"] or "",
             oci=params["oci"],
+            marks=params["marks"],
         ),
     )
 

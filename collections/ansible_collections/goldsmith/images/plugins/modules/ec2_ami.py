@@ -125,6 +125,10 @@ options:
     description: Further tags of the image and its snapshots.
     type: dict
     default: {}
+  marks:
+    description: Values of further tags C(goldsmith:*), by what follows that, such as V(fingerprint).
+    type: dict
+    default: {}
   wait:
     description: Seconds to wait in this run.
     type: int
@@ -300,6 +304,7 @@ OPTIONS: dict[str, Any] = {
     "tpm": {"type": "str", "choices": ["v2.0"]},
     "imds": {"type": "str", "choices": ["v2.0"]},
     "tags": {"type": "dict", "default": {}},
+    "marks": {"type": "dict", "default": {}},
     "wait": {"type": "int", "default": 60},
     **AWS_OPTIONS,
 }
@@ -322,7 +327,9 @@ def ledger(params: dict[str, Any]) -> dict[str, str]:
         TAG_USER: params["user"],
     }
     known = {key: value for key, value in tags.items() if value}
-    return {"Name": params["name"], **{key: str(value) for key, value in params["tags"].items()}, **known}
+    given = {key: str(value) for key, value in params["tags"].items()}
+    marks = {f"goldsmith:{key}": str(value) for key, value in params["marks"].items()}
+    return {"Name": params["name"], **given, **marks, **known}
 
 
 def present(aws: Aws, module: AnsibleModule) -> dict[str, Any]:

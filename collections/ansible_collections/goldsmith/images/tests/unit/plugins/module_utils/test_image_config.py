@@ -102,7 +102,11 @@ def test_ports_and_volumes_are_added_to_those_of_the_base() -> None:
 
 def test_labels_of_the_base_that_tell_of_the_base_do_not_pass_for_ours() -> None:
     identity = Identity(
-        "b", "web", "2026-11-22T09:30:00Z", oci={"version": "1.4", "base_name": "debian:12", "source": None}
+        "b",
+        "web",
+        "2026-11-22T09:30:00Z",
+        oci={"version": "1.4", "base_name": "debian:12", "source": None},
+        marks={"fingerprint": "f00", "build": "another"},
     )
     assert config(identity=identity, labels={"team": "web"})["Labels"] == {
         "team": "web",
@@ -111,6 +115,7 @@ def test_labels_of_the_base_that_tell_of_the_base_do_not_pass_for_ours() -> None
         "org.opencontainers.image.version": "1.4",
         "org.opencontainers.image.base.name": "debian:12",
         "org.opencontainers.image.created": "2026-11-22T09:30:00Z",
+        "io.goldsmith.fingerprint": "f00",
         "io.goldsmith.build": "b",
         "io.goldsmith.name": "web",
         "io.goldsmith.role": "artifact",
