@@ -42,6 +42,8 @@ def test_everything_is_upgraded_and_told_as_data_and_then_nothing_is_left(
     report = first.facts["os_patching_report"]
     cves = {state: [(row["cve"], row["source"]) for row in rows] for state, rows in report.pop("cves").items()}
     assert cves == {"fixed": [("CVE-2026-0001", "goldcoin")], "remaining": [("CVE-2026-0002", "goldbar")]}
+    signed = outdated.sh("cd /var/lib/apt/lists; sha256sum *InRelease | cut -d' ' -f1").split()
+    assert sorted(report.pop("indexes").values()) == sorted(signed) != []
     assert report == {
         "mode": "full",
         "before": number,

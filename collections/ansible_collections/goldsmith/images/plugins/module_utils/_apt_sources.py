@@ -23,6 +23,7 @@ _HOSTS = re.compile(r"(^|\.)(debian\.org|ubuntu\.com)$")
 _KEYRINGS = re.compile(r"/(debian|ubuntu)-archive-[a-z0-9-]*keyring\.")
 _LINE = re.compile(r"^deb\s+(?:\[(?P<options>[^]]*)\]\s+)?(?P<uri>\S+)\s+(?P<suite>\S+)(?P<components>(?:\s+[^#\s]+)*)")
 _LONG_NAMES = {"arch": "Architectures", "lang": "Languages", "target": "Targets"}
+_QUOTED = re.compile(r"[\\|{}\[\]<>\"^~_=!@#$%&*]")
 _OWN = ("types", "uris", "suites", "components", "enabled")
 
 
@@ -57,6 +58,20 @@ class Source:
         if self.components:
             fields.append(("Components", " ".join(self.components)))
         return "".join(f"{key}: {value}\n" for key, value in [*fields, *self.options])
+
+
+def index_url(source: Source) -> str:
+    """Return the address of a source's signed index, without the name and the password that it may hold."""
+    uri = _public(source.uri).rstrip("/")
+    if source.suite.endswith("/"):
+        return f"{uri}/{source.suite.strip('/')}/InRelease"
+    return f"{uri}/dists/{source.suite}/InRelease"
+
+
+def list_name(url: str) -> str:
+    """Return the name of the file in which APT keeps what it fetched from an address (apt-pkg, URItoFileName)."""
+    place = url.partition("://")[2] or url.partition(":")[2]
+    return _QUOTED.sub(lambda found: f"%{ord(found[0]):02x}", place).replace("/", "_")
 
 
 PLACES = ("/etc/apt/sources.list", "/etc/apt/sources.list.d")

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -24,10 +25,12 @@ from ansible_collections.goldsmith.images.plugins.module_utils._apt_plan import 
     read_plan,
     security_pins,
 )
-from ansible_collections.goldsmith.images.plugins.module_utils._apt_session import Session
+from ansible_collections.goldsmith.images.plugins.module_utils._apt_session import WORK, Session
 from ansible_collections.goldsmith.images.plugins.module_utils._apt_sources import (
     Source,
     as_of,
+    index_url,
+    list_name,
     mirrored,
     point_in_time,
     read_sources,
@@ -125,15 +128,19 @@ class Apt:
             self._session.hold(for_now)
         sources = self._sources()
         fresh = sources is None and _age() < request.cache_valid_time
+        own_lists = sources is None and (fresh or not request.check)
         self._session.configure(
             sources=sources,
-            own_lists=sources is None and (fresh or not request.check),
+            own_lists=own_lists,
             own_cache=sources is None and not request.check,
             # APT's plan is to be that of a machine where the holds are set.
             status=with_holds(_status(), {*for_good, *for_now}) if request.check else "",
         )
         if not fresh:
             self._refresh()
+        self.outcome.indexes = _indexes(
+            read_sources(_source_files()) if sources is None else sources, _LISTS if own_lists else WORK / "lists"
+        )
 
     def _sources(self) -> list[Source] | None:
         """Return what to fetch from in place of the machine's own sources; None for those."""
@@ -286,6 +293,12 @@ def _chosen(free: Iterable[Selection], patterns: Iterable[str]) -> list[str]:
     present = [one for one in free if one.state == "installed"]
     names = set(matching((one.name for one in present), patterns))
     return sorted(one.full_name for one in present if one.name in names)
+
+
+def _indexes(sources: Iterable[Source], lists: Path) -> dict[str, str]:
+    """Return the SHA-256 of the signed indexes that APT keeps, by address; those of sources that have one."""
+    urls = {index_url(source): lists / list_name(index_url(source)) for source in sources}
+    return {url: hashlib.sha256(file.read_bytes()).hexdigest() for url, file in sorted(urls.items()) if file.is_file()}
 
 
 def _source_files() -> dict[str, str]:

@@ -54,6 +54,7 @@ class Outcome:
         newly_held: Names of packages that were put on hold to stay so.
         kept_files: Configuration files that stayed as the administrator had them.
         left_out: Sources that took no part.
+        indexes: SHA-256 of the archives' signed indexes by address.
         repaired: Packages that an earlier run had left unconfigured.
         freed: Bytes of cached packages that were deleted.
         reboot: Why the machine must be started anew.
@@ -67,6 +68,7 @@ class Outcome:
     newly_held: list[str] = field(default_factory=list)
     kept_files: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    indexes: dict[str, str] = field(default_factory=dict)
     repaired: list[str] = field(default_factory=list)
     freed: int = 0
     reboot: list[str] = field(default_factory=list)
@@ -94,6 +96,7 @@ def result(outcome: Outcome, difference: Difference) -> dict[str, Any]:
         "held": outcome.newly_held,
         "kept_files": outcome.kept_files,
         "left_out": outcome.left_out,
+        "indexes": outcome.indexes,
         "repaired": outcome.repaired,
         "freed": outcome.freed,
         "reboot": {"needed": bool(outcome.reboot), "reasons": outcome.reboot},

@@ -267,6 +267,14 @@ left_out:
   returned: success
   type: list
   elements: str
+indexes:
+  description:
+    - SHA-256 of the archives' signed indexes (C(InRelease)) by address, by which it is known later whether the archives
+      have changed.
+    - Of APT's; empty with O(mode=none).
+  returned: success
+  type: dict
+  sample: {"http://archive.example/debian/dists/bookworm/InRelease": "f0e1d2"}
 repaired:
   description: Packages that an interrupted run had left, and that were set up first.
   returned: success

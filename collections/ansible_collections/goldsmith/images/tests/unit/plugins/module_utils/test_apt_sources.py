@@ -10,7 +10,9 @@ from ansible_collections.goldsmith.images.plugins.module_utils._apt_sources impo
     Source,
     as_of,
     described,
+    index_url,
     is_distributions,
+    list_name,
     mirrored,
     point_in_time,
     read_sources,
@@ -187,3 +189,27 @@ def test_sources_are_described_without_what_is_secret_in_their_addresses() -> No
         },
         {"uri": "http://b.example/debian", "suite": "bookworm", "components": ["main"], "check_valid_until": True},
     ]
+
+
+@pytest.mark.parametrize(
+    ("source", "url", "name"),
+    [
+        (
+            Source("http://a.example/debian/", "bookworm-updates"),
+            "http://a.example/debian/dists/bookworm-updates/InRelease",
+            "a.example_debian_dists_bookworm-updates_InRelease",
+        ),
+        (
+            Source("https://me:secret@b.example:8080/my_repo", "./"),
+            "https://b.example:8080/my_repo/./InRelease",
+            "b.example:8080_my%5frepo_._InRelease",
+        ),
+        (
+            Source("file:/srv/archive", "stable"),
+            "file:/srv/archive/dists/stable/InRelease",
+            "_srv_archive_dists_stable_InRelease",
+        ),
+    ],
+)
+def test_indexes_are_found_under_the_names_that_apt_gives_them(source, url, name) -> None:
+    assert (index_url(source), list_name(url)) == (url, name)
