@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -83,6 +84,11 @@ def test_containers_and_hosts_are_judged_by_what_they_run(
         }
         assert found["old"]["behind"] == {"packages": 1, "cves": None}
         assert found["old"]["known"]["version"]["sequence"] == 1
+
+        engine = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+        done = CliRunner().invoke(cli.main, ["fleet", "--docker", "tcp://127.0.0.1:1", "--docker", engine])
+        assert done.exit_code == 3
+        assert names["old"] in done.output, "one engine that does not answer keeps nobody from asking the next"
 
         found = judged("--inventory", str(inventory))
         # A machine can be asked for its stamp only, and that is in what was derived from it as well.

@@ -1,7 +1,8 @@
 """The command ``goldsmith``: parses and prints, decides nothing.
 
 Exit codes: 0 done; 1 a build failed; 2 the user's input is wrong; 3 the environment is (no engine, no credentials);
-130 ended by Ctrl-C. What a command needs is imported inside it, so that ``goldsmith --help`` answers at once.
+4 there is something to do, where --exit-code asks for that; 130 ended by Ctrl-C. What a command needs is imported
+inside it, so that ``goldsmith --help`` answers at once.
 """
 
 from __future__ import annotations
