@@ -31,9 +31,9 @@ ssh                                 openssh-client
 gpg                                 gpg
 apt-ftparchive                      apt-utils
 iptables                            iptables
-chromium                            chromium
-chromedriver                        chromium-driver
 LIST
+  # Ubuntu has it as a snap only.
+  if grep -qsx 'ID=debian' /etc/os-release; then printf '%s\n' 'chromium chromium' 'chromedriver chromium-driver'; fi
   if engine_is_ours && ! engine_answers; then echo "dockerd docker.io"; fi
 }
 
