@@ -17,8 +17,8 @@ export PATH
 
 # --- What is needed --------------------------------------------------------------------------------------------------
 
-# What must be there, a command or a file's path, and the Debian packages that bring it, of which the first one that apt
-# knows is taken. To need something more, add a line.
+# What must be there, a command or a path with wildcards, and the Debian packages that bring it, of which the first one
+# that apt knows is taken. To need something more, add a line.
 packages() {
   if [ -z "${PYTHON:-}" ] && ! environment_works && ! find_python >/dev/null; then echo "python3-with-venv python3-venv"; fi
   [ "$1" = all ] || return 0
@@ -61,7 +61,7 @@ fail() {
 
 is_root() { [ "$(id -u)" -eq 0 ]; }
 is_debian() { [ -e /etc/debian_version ] && command -v apt-get >/dev/null; }
-is_there() { case $1 in /*) [ -e "$1" ] ;; *) command -v "$1" >/dev/null || [ -x "$venv/bin/$1" ] ;; esac; }
+is_there() { case $1 in /*) compgen -G "$1" >/dev/null ;; *) command -v "$1" >/dev/null || [ -x "$venv/bin/$1" ] ;; esac; }
 
 # Packages and engine are the whole machine's: while one checkout brings them, the others wait.
 lock_machine() {
@@ -108,6 +108,26 @@ missing_packages() {
   packages "$1" | while read -r need names; do is_there "$need" || echo "$names"; done
 }
 
+# Tests start a PostgreSQL of their own. Its package would make a database for this machine, and start a server for it;
+# while this file says otherwise it does not. Afterwards the package's own settings are put there, for who wants one later.
+readonly postgresql_settings=/etc/postgresql-common/createcluster.conf
+install_without_database() {
+  local made=
+  if [[ " $* " = *" postgresql "* && ! -e $postgresql_settings ]]; then
+    made=yes
+    mkdir -p "${postgresql_settings%/*}"
+    echo 'create_main_cluster = false' >"$postgresql_settings"
+  fi
+  install_packages "$@" || return
+  if [ -n "$made" ] && [ -e "/usr/share/postgresql-common/${postgresql_settings##*/}" ]; then
+    cp "/usr/share/postgresql-common/${postgresql_settings##*/}" "$postgresql_settings"
+  fi
+}
+install_packages() {
+  DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 \
+    install --no-install-recommends "$@" >"$log" 2>&1 </dev/null
+}
+
 # debian_packages python|all
 debian_packages() {
   local names missing wanted=()
@@ -122,8 +142,7 @@ debian_packages() {
   done < <(missing_packages "$1" | sort -u)
   if [ ${#wanted[@]} -gt 0 ]; then
     say "installing ${wanted[*]}"
-    DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 \
-      install --no-install-recommends "${wanted[@]}" >"$log" 2>&1 </dev/null || {
+    install_without_database "${wanted[@]}" || {
       tail -n 20 "$log" >&2
       fail "apt-get could not install ${wanted[*]}" "The whole output is in $log"
     }

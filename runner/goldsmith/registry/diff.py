@@ -154,13 +154,14 @@ def _flat(value: Any, path: str = "") -> Iterator[tuple[str, JsonValue]]:
     """Yield a configuration's values by path. ``Env``, a list of ``NAME=value``, is taken as a mapping."""
     if path == "Env" and isinstance(value, list):
         value = dict(str(item).partition("=")[::2] for item in value)
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and (value or not path):
         for key, item in value.items():
             if not (path == "Labels" and str(key).startswith(_PASSING)):
                 yield from _flat(item, f"{path}.{key}" if path else str(key))
         return
     if value not in (None, "", [], False):
-        yield path, value
+        # The engine has a set, such as that of ports, as a mapping to nothing.
+        yield path, True if value == {} else value
 
 
 def _changes(before: Mapping[str, JsonValue], after: Mapping[str, JsonValue]) -> tuple[Change, ...]:

@@ -32,12 +32,18 @@ def entries(image: ImageDetail, events: Iterable[ChannelEvent], revocations: Ite
     """Return what became of an image, the newest first.
 
     Args:
-        image: The image with the versions that are of interest.
+        image: The image with the versions that are of interest. Of revocations that these have from what they were
+            built on, those that are in force are told.
         events: What became of its channels.
         revocations: Its revocations.
     """
     of = {version.version for version in image.versions}
-    all_of_them = [*_builds(image), *(_event(event) for event in events), *_revocations(revocations)]
+    all_of_them = [
+        *_builds(image),
+        *(_event(event) for event in events),
+        *_revocations(revocations),
+        *_inherited(image),
+    ]
     wanted = [entry for entry in all_of_them if entry.version is None or entry.version in of]
     return sorted(wanted, key=lambda entry: entry.at, reverse=True)
 
@@ -63,3 +69,12 @@ def _revocations(revocations: Iterable[Revocation]) -> Iterator[Entry]:
         yield Entry(one.recorded, one.version, what, one.by, one.reason)
         if one.restored_at is not None:
             yield Entry(one.restored_at, one.version, "restored", one.restored_by or "", one.restored_reason or "")
+
+
+def _inherited(image: ImageDetail) -> Iterator[Entry]:
+    for version in image.versions:
+        one = version.revocation
+        if one is not None and one.version != version.version:
+            yield Entry(
+                max(one.at, version.created), version.version, f"revoked with {one.version}", one.by, one.reason
+            )

@@ -88,7 +88,8 @@ def revoked_text(report: RevocationReport) -> str:
             f"or empty it: goldsmith images promote {channel.image} {channel.name} --demote"
         )
     for artifact in report.artifacts:
-        lines += [f"  is there still: {' '.join(line.split())}" for line in identity(artifact, artifact.identity)]
+        name = f"{artifact.version} {' '.join(artifact.tags)}".strip()
+        lines += [f"  still there: {name}, {' '.join(line.split())}" for line in identity(artifact, artifact.identity)]
     return "\n".join(lines)
 
 
@@ -193,7 +194,7 @@ def _values(difference: Difference) -> Iterator[str]:
 
 def _value(change: Change, side: str) -> str:
     value = getattr(change, side)
-    return "none" if value is None else str(value)
+    return "none" if value is None else "yes" if value is True else str(value)
 
 
 def _bulk(difference: Difference) -> Iterator[str]:

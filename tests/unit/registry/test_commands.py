@@ -111,6 +111,8 @@ def test_a_version_is_revoked_with_what_was_built_on_it_and_restored(
     refused = goldsmith("resolve", "web:production")
     assert refused.exit_code == 1
     assert "web@1 was built on base@1, and base@1 was revoked on" in refused.output
+    assert "still there: web@1 web:1, digest sha256:b-2" in told
+    assert said("log", "web")[0]["what"] == "revoked with base@1"
     assert "REVOKED  web@1 was built on base@1" in goldsmith("show", "web@1").output
     assert said("restore", "base@1", "--reason", "false alarm")["restored_reason"] == "false alarm"
     assert goldsmith("resolve", "web:production").exit_code == 0

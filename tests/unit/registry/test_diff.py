@@ -141,19 +141,29 @@ def test_configuration_controls_tests_size_and_layers_are_compared(changed: Call
         image(
             layers=["a", "c", "d"],
             size=3_000_000,
-            config={"User": "www-data", "Env": ["TZ=UTC"], "Labels": {"io.goldsmith.build": "b-2"}},
+            config={
+                "User": "www-data",
+                "Env": ["TZ=UTC"],
+                "ExposedPorts": {"80/tcp": {}},
+                "Labels": {"io.goldsmith.build": "b-2"},
+            },
         )
         | {
             "compliance": (ControlResult("sshd_root", "compliant"),),
             "tests": (goss, TestResult("goss", "Port: 443", "failed")),
         },
     )
-    assert found.config == (Change("Env.A", "1", None), Change("User", None, "www-data"))
+    assert found.config == (
+        Change("Env.A", "1", None),
+        Change("ExposedPorts.80/tcp", None, after=True),
+        Change("User", None, "www-data"),
+    )
     assert found.compliance == (Change("sshd_root", "failed", "compliant"),)
     assert found.tests == (Change("goss: Port: 443", None, "failed"),)
     assert (found.size, found.layers) == ((1_000_000, 3_000_000), (2, 3, 1))
     told = difference_text("web@1", "web@2", [found])
     assert "config    User: none -> www-data" in told
+    assert "config    ExposedPorts.80/tcp: none -> yes" in told
     assert "control   sshd_root: failed -> compliant" in told
     assert "size      1 MB -> 3 MB (+2 MB)" in told
     assert "layers    2 -> 3, 1 in common" in told
