@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from goldsmith import cli
+from goldsmith.fleet import hosts
 from goldsmith.lab import Lab
 from goldsmith.registry import Registry
 from goldsmith.result import Artifact, BuildResult, Package
@@ -242,6 +243,23 @@ def test_an_inventory_that_cannot_be_read_is_told_with_ansibles_reason(
     (tmp_path / "hosts.yml").write_text("all: {hosts: [\n")
     done = CliRunner().invoke(cli.main, ["fleet", "--inventory", str(tmp_path / "hosts.yml")])
     assert (done.exit_code, "hosts.yml" in done.output) == (3, True), done.output
+
+
+def test_a_machine_that_never_answers_is_told_and_waited_for_no_longer_than_is_patient(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("GOLDSMITH_HOME", str(tmp_path))
+    monkeypatch.setattr(hosts, "PATIENCE", 4)
+    (tmp_path / "ssh").write_text("#!/bin/sh\nexec sleep 987\n")
+    (tmp_path / "ssh").chmod(0o755)
+    (tmp_path / "hosts.ini").write_text(
+        f"here ansible_connection=local\nsilent ansible_host=192.0.2.1 ansible_ssh_executable={tmp_path}/ssh\n"
+    )
+    found = hosts.hosts(str(tmp_path / "hosts.ini"))
+    assert [(one.name, one.reason) for one in found.unreached] == [("silent", "it did not answer within 4 seconds")]
+    assert [one.name for one in found.running] == ["here"]
+    left = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
+    assert not [line for line in left if b"sleep\x00987" in line]
 
 
 def test_the_channel_must_be_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

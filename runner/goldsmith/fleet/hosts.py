@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from goldsmith import home
+from goldsmith import home, processes
 from goldsmith.fleet.running import Found, Running, Unreached
 
 STAMP = "/etc/goldsmith-release"
@@ -41,6 +42,7 @@ def hosts(inventory: str) -> Found:
             module_args=f"cat {STAMP}",
             forks=FORKS,
             envvars={
+                processes.MARK: private.name,
                 "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}",
                 "ANSIBLE_LOCAL_TEMP": str(private / "tmp"),
                 "ANSIBLE_NOCOLOR": "1",
@@ -48,20 +50,33 @@ def hosts(inventory: str) -> Found:
                 "ANSIBLE_DEPRECATION_WARNINGS": "0",
                 "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "1",
             },
-            settings={"suppress_output_file": True, "pexpect_timeout": 1, "idle_timeout": PATIENCE},
+            settings={"suppress_output_file": True, "pexpect_timeout": 1},
             quiet=True,
         )
         config.prepare()
         events: list[Mapping[str, Any]] = []
         output: list[str] = []
+        heard = time.monotonic()
 
         def handle(event: dict[str, Any]) -> bool:
+            nonlocal heard
+            heard = time.monotonic()
             events.append({"event": event.get("event"), **(event.get("event_data") or {})})
             output.append(event.get("stdout") or "")
             return False
 
-        runner = ansible_runner.Runner(config, event_handler=handle)
-        runner.run()
+        def silent() -> bool:
+            if time.monotonic() - heard < PATIENCE:
+                return False
+            # Ansible's workers lead sessions of their own, and an ssh that waits for ever keeps the terminal open.
+            processes.end(private.name)
+            return True
+
+        runner = ansible_runner.Runner(config, event_handler=handle, cancel_callback=silent)
+        try:
+            runner.run()
+        finally:
+            processes.end(private.name)
     found = _found(events, inventory)
     if not found.running and not found.unreached and runner.rc:
         return Found(unreached=[Unreached(inventory, "", _last_line(output))])
