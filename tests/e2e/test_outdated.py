@@ -11,8 +11,14 @@ from typing import Any
 
 import docker
 import pytest
-from tests.conftest import run_image
+from tests.conftest import Registry, run_image
 from tests.roles.archive import Deb, Key, Server, publish, serve
+
+from goldsmith.errors import EnvironmentFault
+from goldsmith.lab import Lab
+from goldsmith.targets import Base
+from goldsmith.targets import docker as docker_target
+from goldsmith.targets import ec2 as ec2_target
 
 from .conftest import Cli
 
@@ -115,33 +121,65 @@ def test_an_image_that_went_out_of_date_is_told_of_built_anew_and_fresh(
     goldsmith: Cli, mint: Mint, docker_client: docker.DockerClient
 ) -> None:
     mint.publish("goldbar-1.0 goldcoin-1.0")
-    assert {one["state"] for one in states(goldsmith, mint.specs, code=4).values()} == {"build"}
-    results = goldsmith.builds("--outdated", mint.specs, "--jobs", "2")
-    assert [result["status"] for result in results] == ["built", "built"]
-    assert {one["state"] for one in states(goldsmith, mint.specs).values()} == {"fresh"}
+    goldsmith.build(mint.specs / "base.yml")
+    told = states(goldsmith, mint.specs, code=4)
+    assert (told["base"]["state"], told["child"]["state"]) == ("fresh", "build")
 
     mint.publish("goldbar-2.0 goldcoin-1.0", "goldcoin-1.1")
-    told = states(goldsmith, code=4)
-    packages = told["base"]["packages"]
+    packages = states(goldsmith, code=4)["base"]["packages"]
     assert (packages["outdated"], packages["security"], packages["cves"]) == (2, 1, {"CVE-2026-0001": "high"})
     assert [(one["package"], one["candidate"], one["security"]) for one in packages["updates"]] == [
         ("goldbar", "2.0", False),
         ("goldcoin", "1.1", True),
     ]
-    assert [reason["kind"] for reason in told["child"]["reasons"]] == ["packages", "parent"]
-    shown = goldsmith("plan").stdout
-    assert "2 packages out of date, 1 of them by security updates: CVE-2026-0001 (high)" in shown
-    assert "2 rebuild" in shown
 
-    built = goldsmith("build", "--outdated", "--jobs", "2")
-    assert f"{goldsmith.name}/debian-12/docker: 2 packages out of date" in built.stderr
-    assert run_image(f"{goldsmith.name}-child:2", "dpkg-query", "-Wf", "${Version}", "goldcoin") == "1.1"
-    assert {one["state"] for one in states(goldsmith).values()} == {"fresh"}
-    assert "Nothing is out of date." in goldsmith("build", "--outdated").stderr
+    built = goldsmith("build", "--outdated", mint.specs, "--jobs", "2")
+    why = "2 packages out of date, 1 of them by security updates: CVE-2026-0001 (high)"
+    assert f"{goldsmith.name}/debian-12/docker: {why}" in built.stderr
+    # What is in the child came by way of its base, which was built before it.
+    assert run_image(f"{goldsmith.name}-child:1", "dpkg-query", "-Wf", "${Version}", "goldcoin") == "1.1"
 
+    assert [one["state"] for one in states(goldsmith).values()] == ["fresh", "fresh"]
     path = mint.specs / "install.yml"
     path.write_text(path.read_text() + "- ansible.builtin.command: 'true'\n")
     told = states(goldsmith, mint.specs, code=4)
     (reason,) = told["base"]["reasons"]
     assert (reason["kind"], reason["text"]) == ("tasks", "layer install: tasks/install.yml changed")
     assert [reason["kind"] for reason in told["child"]["reasons"]] == ["parent"]
+
+
+def test_the_image_that_a_name_stands_for_is_looked_up_where_a_build_would_look(
+    docker_client: docker.DockerClient, base_image: str, python_image: str, registry: Registry
+) -> None:
+    name = f"{registry.address}/gold"
+    asked = docker_target.DockerSource(image=f"{name}:1")
+    newest = docker_target.target.newest
+    with pytest.raises(EnvironmentFault, match="gold:1 is now cannot be found out"):
+        newest(asked, None)
+    try:
+        for image in (base_image, python_image):
+            docker_client.images.get(image).tag(name, "1")
+            assert newest(asked, None) == Base(image)
+        docker_client.images.push(name, "1")
+        digest = docker_client.images.get(f"{name}:1").attrs["RepoDigests"][0].partition("@")[2]
+        docker_client.images.get(base_image).tag(name, "1")
+        assert newest(asked.model_copy(update={"pull": "always"}), None) == Base(None, digest)
+    finally:
+        docker_client.images.remove(f"{name}:1")
+    assert newest(asked.model_copy(update={"pull": "never"}), None) is None
+    assert newest(asked, None) == Base(None, digest), "a build would pull it"
+    assert newest(docker_target.DockerSource(from_="base"), None) is None
+
+
+def test_the_ami_that_a_name_stands_for_is_looked_up(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    for key, value in lab.environment.items():
+        monkeypatch.setenv(key, value)
+    newest, options = ec2_target.target.newest, ec2_target.Ec2Options(region="eu-west-1")
+    asked = ec2_target.Ec2Source(ami=ec2_target.Ami(owner="136693071363", name="debian-12-amd64-*"))
+    found = newest(asked, options)
+    assert found and found.id and found.id.startswith("ami-")
+    assert newest(ec2_target.Ec2Source(id=found.id), options) == found
+    assert newest(ec2_target.Ec2Source(from_="base"), options) is None
+    missing = ec2_target.Ec2Source(ami=ec2_target.Ami(owner="136693071363", name="no-such-*"))
+    with pytest.raises(EnvironmentFault, match="no-such-"):
+        newest(missing, options)
