@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -336,6 +337,26 @@ def test_what_is_not_supported_is_refused_by_every_role_and_told_what_is(
     for role, message in gates[system].items():
         assert message.startswith(f"{role} supports Debian 11, 12, 13; Ubuntu 22.04, 24.04; RedHat 9; ")
         assert message.endswith(f"; Amazon 2023. But {host} is {host}. Nothing was changed.")
+
+
+def systems(role: str) -> dict[str, list[str]]:
+    """Return the releases that a role lets in, by system."""
+    documents = [yaml.safe_load(file.read_text()) for file in GATES[role]]
+    found = {key: value for document in documents for key, value in document.items()}
+    table = found.get(f"__{role}_systems") or found[f"__{role}_supported"]
+    return {name: system["versions"] if isinstance(system, dict) else system for name, system in table.items()}
+
+
+@pytest.mark.parametrize("role", GATES)
+def test_the_readme_says_of_every_system_whether_it_is_tested(role: str) -> None:
+    assert systems(role) == systems("os_hardening")
+    rows = [line for line in (ROLES / role / "README.md").read_text().splitlines() if line.startswith("| ")]
+    words = {"RedHat": "RHEL", "Rocky": "Rocky Linux", "CentOS": "CentOS Stream", "OracleLinux": "Oracle Linux"}
+    for system, versions in systems(role).items():
+        name = {**words, "Amazon": "Amazon Linux"}.get(system, system)
+        for version in versions:
+            (row,) = [row for row in rows if re.search(rf"{name}\b[^|]*\b{version}\b", row.split("|")[1])]
+            assert ("not tested" in row) is (system != "Debian"), (system, version)
 
 
 @pytest.fixture(scope="module")
