@@ -20,7 +20,7 @@ from goldsmith.events import Event
 from goldsmith.patching.ingredients import ingredients
 from goldsmith.plan import Parent, Plan, parent_name, plan
 from goldsmith.progress import Reporter
-from goldsmith.registry import Reference, Registry, Version
+from goldsmith.registry import ArtifactRecord, Reference, Registry, Version
 from goldsmith.result import BuildResult, Failure
 from goldsmith.revision import revision
 from goldsmith.run import Run, run
@@ -238,6 +238,8 @@ class BuildRun:
                 raise GoldsmithError(CANCELLED)
             planned_build = planned(attempt.build, attempt.version, self.registry)
             parent = planned_build.parent
+            if parent and parent.note:
+                self.reporter.event(Event("note", attempt.build.label, message=parent.note))
             result = self._attempt(attempt, planned_build, secrets, mask)
             exit_code = 0 if result.built else GoldsmithError.exit_code
         except GoldsmithError as error:
@@ -341,6 +343,14 @@ def _order(builds: Sequence[Build]) -> dict[str, tuple[Build, str | None]]:
     return waiting
 
 
+def _passed_over(name: str, found: ArtifactRecord, registry: Registry) -> str:
+    """Say that a build starts from an image that is not the newest one, where that one is revoked."""
+    newest = registry.resolve(name)
+    if newest.revocation is None or newest.version.sequence <= found.version.sequence:
+        return ""
+    return f"it starts from {found.version}, as {newest.revocation.told}"
+
+
 def _parent(build: Build, registry: Registry, required: bool) -> Parent | None:
     name = parent_name(build)
     if name is None:
@@ -354,7 +364,7 @@ def _parent(build: Build, registry: Registry, required: bool) -> Parent | None:
         raise type(error)(f"{build.label} starts from {name}: {error.message}", error.hint) from error
     if found is not None:
         reference = found.tags[0] if found.tags else found.identity
-        return Parent(identity=found.identity, reference=reference, artifact=found.id)
+        return Parent(found.identity, reference, found.id, _passed_over(name, found, registry))
     if not required:
         return None
     label = f"{name}/{build.platform}/{build.target.name}"

@@ -12,7 +12,7 @@ from ansible_collections.goldsmith.images.plugins.module_utils._reason import re
 PHASES = ("acquire", "provision", "validate", "capture", "verify", "publish", "release")
 """Phases of the lifecycle, in order."""
 
-Kind = Literal["started", "phase", "layer", "task", "failure", "pause", "finished"]
+Kind = Literal["started", "phase", "layer", "task", "failure", "pause", "note", "finished"]
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,8 @@ class Event:
     """One step of a build.
 
     Attributes:
-        kind: What happened: a phase, a layer or a task began; a task failed; the run waits to be told to go on.
+        kind: What happened: a phase, a layer or a task began; a task failed; the run waits to be told to go on;
+            there is something that its user should know.
         build: Label of the build, such as ``web/debian-12/docker``.
         phase: The phase it happened in.
         layer: The layer it happened in, or empty.

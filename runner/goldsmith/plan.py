@@ -22,11 +22,13 @@ class Parent:
         identity: What the target's builder takes as a source: an image id, an AMI id.
         reference: How people call it: its first tag.
         artifact: Its number in the registry.
+        note: Why it is not the newest one, or empty.
     """
 
     identity: str
     reference: str
     artifact: int
+    note: str = ""
 
 
 @dataclass(frozen=True)

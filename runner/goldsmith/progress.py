@@ -199,7 +199,7 @@ def sentence(event: Event) -> str:
             return f"layer {event.data.get('number')}: {event.name}"
         case "failure":
             return f"failed in {', '.join(filter(None, (event.phase, event.layer, event.name)))}: {event.message}"
-        case "pause" | "finished":
+        case "pause" | "note" | "finished":
             return event.message
         case "task":
             return ""

@@ -50,6 +50,8 @@ def plan_document(plan: Plan) -> dict[str, Any]:
 def plan_text(plan: Plan) -> str:
     """Return a plan as a paragraph: the base, the layers and where they are from, the tests, where the image goes."""
     lines = [f"{plan.build.label}, version {plan.version}", f"  source   {_source(plan.source)}"]
+    if plan.parent and plan.parent.note:
+        lines.append(f"           {plan.parent.note}")
     for layer in plan.layers:
         origin = layer.role.path if layer.role else layer.tasks
         lines.append(

@@ -10,8 +10,11 @@ import pytest
 
 from goldsmith.build import planned
 from goldsmith.errors import GoldsmithError, InputError
+from goldsmith.events import Event
+from goldsmith.progress import sentence
 from goldsmith.registry import Registry
 from goldsmith.result import Artifact, BuildResult
+from goldsmith.show import plan_text
 from goldsmith.spec import Build, builds, load
 from goldsmith.targets import installed
 
@@ -54,6 +57,11 @@ def test_a_build_starts_from_the_newest_image_that_is_not_revoked(registry: Regi
     assert parent(starts_from("base"), registry) == "base:3"
     registry.revoke("base@3", reason="backdoor")
     assert parent(starts_from("base"), registry) == "base:2"
+    plan = planned(starts_from("base"), "1", registry)
+    assert plan.parent is not None
+    assert plan.parent.note.startswith("it starts from base@2, as base@3 was revoked on ")
+    assert plan.parent.note in plan_text(plan)
+    assert sentence(Event("note", "web", message=plan.parent.note)) == plan.parent.note
 
 
 def test_a_build_starts_from_the_version_or_the_channel_that_is_named(registry: Registry, starts_from) -> None:

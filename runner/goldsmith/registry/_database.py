@@ -213,6 +213,9 @@ class Database:
         what, hint = f"cannot be used: {cause}", ""
         if isinstance(cause, sqlite3.Error):
             what, hint = _HINTS.get(_primary(cause), (what, hint))
+        elif getattr(cause, "sqlstate", "") is None:  # libpq's own trouble, not the server's
+            what = f"cannot be reached: {str(cause).strip()}"
+            hint = "See whether the server runs, and whether GOLDSMITH_REGISTRY names it rightly."
         return EnvironmentFault(
             f"the registry {self.location} {what}", hint.format(path=shlex.quote(str(self.url.database)))
         )

@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from tests import postgresql
 
 from goldsmith.errors import EnvironmentFault
 from goldsmith.registry import BuildRecord, Registry
@@ -209,3 +210,23 @@ def test_the_environment_names_the_registry(tmp_path: Path) -> None:
     with Registry.open(environ={"GOLDSMITH_REGISTRY": f"sqlite:///{path}"}) as registry:
         assert registry.location == str(path)
     assert path.is_file()
+
+
+def test_a_server_that_cannot_be_reached_or_lets_nobody_in_is_said(server: postgresql.Server) -> None:
+    with pytest.raises(EnvironmentFault, match=r"cannot be reached: .*refused") as told:
+        Registry.open("postgresql+psycopg://ann:hunter2@127.0.0.1:1/goldsmith")
+    assert "hunter2" not in str(told.value) and "See whether the server runs" in told.value.hint
+    with pytest.raises(EnvironmentFault, match='database "nowhere" does not exist'):
+        Registry.open(server.url("nowhere"))
+
+
+def test_a_user_who_may_only_read_is_told_when_writing(server: postgresql.Server, made: str) -> None:
+    name = server.create(made)
+    with server.connect(name) as connection:
+        connection.execute("CREATE ROLE reader LOGIN")
+        connection.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")
+    with Registry.open(server.url(name).replace("goldsmith@", "reader@")) as registry:
+        assert registry.images() == ()
+        with pytest.raises(EnvironmentFault, match="permission denied"):
+            registry.new_version("web", "f")
+    server.drop(name)

@@ -146,6 +146,15 @@ def test_a_file_that_cannot_be_kept_is_not_migrated(tmp_path: Path) -> None:
     assert sorted(file.name for file in tmp_path.iterdir()) == ["registry.db", "registry.db.schema-0001"]
 
 
+def test_a_file_that_may_only_be_read_is_not_migrated(tmp_path: Path) -> None:
+    path = tmp_path / "registry.db"
+    old(f"sqlite:///{path}")
+    with pytest.raises(EnvironmentFault, match="is read-only"):
+        Registry.open(f"sqlite:///file:{path}?mode=ro&uri=true")
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
+
+
 def test_a_migration_that_fails_leaves_the_registry_as_it_was(empty: str) -> None:
     old(empty)
     with engine(empty).begin() as connection:
