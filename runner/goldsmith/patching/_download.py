@@ -83,7 +83,7 @@ class Download:
                 url, timeout=_TIMEOUT, headers={key: value for key, value in conditions.items() if value}
             )
         except requests.RequestException as error:
-            raise self._fault(url, _reason(error), kept) from error
+            raise self._fault(url, in_words(error), kept) from error
         now = datetime.now(UTC)
         if answer.status_code == 304 and kept:
             kept = Kept(url, kept.content, now, kept.etag, kept.modified)
@@ -118,7 +118,7 @@ class Download:
         try:
             answer = self._session.get(url, timeout=_TIMEOUT)
         except requests.RequestException as error:
-            raise self._fault(url, _reason(error), None) from error
+            raise self._fault(url, in_words(error), None) from error
         if answer.status_code != 200:
             raise self._fault(url, f"it answers {answer.status_code} {answer.reason}", None)
         if hashlib.sha256(answer.content).hexdigest() != sha256:
@@ -171,7 +171,8 @@ def write(path: Path, content: bytes) -> None:
         ) from error
 
 
-def _reason(error: BaseException) -> str:
+def in_words(error: BaseException) -> str:
+    """Return why a request failed."""
     # The libraries wrap what happened three times over; the innermost says it.
     inner = getattr(error, "reason", None) or (error.args[0] if error.args else None)
-    return _reason(inner) if isinstance(inner, BaseException) else str(error)
+    return in_words(inner) if isinstance(inner, BaseException) else str(error)

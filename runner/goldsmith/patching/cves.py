@@ -12,6 +12,7 @@ from ansible_collections.goldsmith.images.plugins.module_utils._debian_cves impo
 from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 from ansible_collections.goldsmith.images.plugins.modules.package_cves import DEBSECAN, Store
 from goldsmith.errors import EnvironmentFault
+from goldsmith.patching._download import in_words
 
 NONE = "none"
 """Instead of an address: do without."""
@@ -46,13 +47,16 @@ def vulnerabilities(release: str, data: str, cache: Path, *, offline: bool) -> V
 
     def fetch(address: str) -> bytes:
         if offline:
-            raise OSError("nothing is kept of it, and --offline forbids to ask")
-        answer = requests.get(address, timeout=(5, 60))
-        answer.raise_for_status()
+            raise _fault(address, "nothing is kept of it, and --offline forbids to ask")
+        try:
+            answer = requests.get(address, timeout=(5, 60))
+        except requests.RequestException as error:
+            raise _fault(address, in_words(error)) from error
+        if answer.status_code != 200:
+            raise _fault(address, f"it answers {answer.status_code} {answer.reason}")
         return answer.content
 
     try:
-        # A request that fails is an OSError too, see `requests.RequestException`.
         return Store(cache, math.inf if offline else _MAX_AGE).vulnerabilities(place, release, fetch)
     except Fault as fault:
         raise EnvironmentFault(str(fault), _HINT) from fault
@@ -60,3 +64,7 @@ def vulnerabilities(release: str, data: str, cache: Path, *, offline: bool) -> V
         raise EnvironmentFault(
             f"{cache} cannot be written: {error}", "Name another place by GOLDSMITH_HOME."
         ) from error
+
+
+def _fault(address: str, reason: str) -> EnvironmentFault:
+    return EnvironmentFault(f"the vulnerabilities in {address} cannot be had: {reason}", _HINT)
