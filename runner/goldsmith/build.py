@@ -351,13 +351,22 @@ def _passed_over(name: str, found: ArtifactRecord, registry: Registry) -> str:
     return f"it starts from {found.version}, as {newest.revocation.told}"
 
 
+def started_from(name: str, platform: str, target: str, registry: Registry) -> ArtifactRecord | None:
+    """Return the artifact that ``from: NAME`` means now, or None where there is none yet.
+
+    Raises:
+        GoldsmithError: Nothing may be built on it: it is revoked, or so are all that are there.
+    """
+    find = registry.artifact if Reference.parse(name).pinned else registry.newest_artifact
+    return find(name, platform, target)
+
+
 def _parent(build: Build, registry: Registry, required: bool) -> Parent | None:
     name = parent_name(build)
     if name is None:
         return None
     try:
-        find = registry.artifact if Reference.parse(name).pinned else registry.newest_artifact
-        found = find(name, build.platform, build.target.name)
+        found = started_from(name, build.platform, build.target.name, registry)
     except GoldsmithError as error:
         if not required:
             return None

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ansible_collections.goldsmith.images.plugins.module_utils._apt_archive import proxies
-from goldsmith.build import planned, went_in
-from goldsmith.errors import EnvironmentFault, InputError
+from goldsmith.build import planned, started_from, went_in
+from goldsmith.errors import EnvironmentFault, GoldsmithError, InputError
 from goldsmith.patching import cves
 from goldsmith.patching._download import Download
 from goldsmith.patching._signature import keyrings
@@ -18,9 +18,10 @@ from goldsmith.patching.freshness import Freshness
 from goldsmith.patching.index import Indexes, Suite
 from goldsmith.patching.inventories import Inventories
 from goldsmith.patching.reason import Reason
-from goldsmith.patching.verdict import Now, Verdict, judged, with_parents
+from goldsmith.patching.verdict import Now, Parent, Verdict, judged, with_parents
 from goldsmith.plan import dump, parent_name
 from goldsmith.registry import Recorded, Registry
+from goldsmith.registry.reference import Reference
 from goldsmith.spec import PLACEHOLDER_VERSION, Build, builds, fingerprint, load
 from goldsmith.targets import Base, Target, installed
 
@@ -105,7 +106,7 @@ def survey(
         indexes = Indexes(download, root / CACHE / "packages", keyrings(root), root, now)
         inventories = Inventories(indexes, _known(root, options, notes))
         fresh = inventories.judge(registry, [one.recorded for one in subjects.values() if one.recorded])
-    moment, bases = now or datetime.now(UTC), _Bases(options.offline)
+    moment, bases = now or datetime.now(UTC), _Bases(registry, newest, options.offline)
     verdicts = []
     for label, subject in subjects.items():
         recorded, build = subject.recorded, subject.build
@@ -121,7 +122,7 @@ def survey(
             ingredients=goes_in,
             fingerprint=fingerprint(build.loaded) if build and recorded.ingredients is None else None,
             base=base,
-            parent=newest.get(_parent(recorded, build) or ""),
+            parent=bases.parent(recorded, _from(recorded, build)),
             freshness=freshness,
             indexes=inventories.seen(recorded),
         )
@@ -130,8 +131,7 @@ def survey(
         faults = (found,) if isinstance(found, str) else ()
         indexes_seen = standing.indexes or {}
         verdicts.append(Verdict(label, recorded, build, tuple(reasons), told, freshness, faults, indexes_seen))
-    parents = {one.label: _parent(one.recorded, one.build) for one in verdicts}
-    found_out = with_parents(verdicts, {label: parent for label, parent in parents.items() if parent})
+    found_out = with_parents(verdicts, {one.label: above for one in verdicts if (above := _above(one))})
     if options.offline:
         notes.append("--offline: no base was looked up.")
     return Survey(tuple(found_out), tuple(indexes.suites), tuple(notes), options.offline)
@@ -192,23 +192,56 @@ def _went_in(build: Build, registry: Registry) -> tuple[Mapping[str, str] | None
         return None, f"its spec cannot be followed: {error}"
 
 
-def _parent(recorded: Recorded | None, build: Build | None) -> str | None:
-    """Return the label of what an image starts from: as its spec says it, or as that did when it was built."""
+def _from(recorded: Recorded, build: Build | None) -> str | None:
+    """Return which image an image starts from: as its spec says it, or as that did when it was built."""
     if build is not None:
-        name = parent_name(build)
-        return f"{name}/{build.platform}/{build.target.name}" if name else None
-    if recorded is None or not recorded.ingredients:
-        return None
-    name = json.loads(recorded.ingredients.get("source", "{}")).get("from")
-    return f"{name}/{recorded.platform}/{recorded.target}" if name else None
+        return parent_name(build)
+    name: str | None = json.loads((recorded.ingredients or {}).get("source", "{}")).get("from")
+    return name
+
+
+def _above(verdict: Verdict) -> str | None:
+    """Return the label of what an image starts from, unless it says which version of that."""
+    recorded = verdict.recorded
+    if verdict.build is not None:
+        name, platform, target = parent_name(verdict.build), verdict.build.platform, verdict.build.target.name
+    elif recorded is not None:
+        name, platform, target = _from(recorded, None), recorded.platform, recorded.target
+    return f"{name}/{platform}/{target}" if name and not Reference.parse(name).pinned else None
 
 
 class _Bases:
-    """What sources mean now; each is looked up once."""
+    """What sources mean now; each is looked up once.
 
-    def __init__(self, offline: bool) -> None:
+    Args:
+        registry: Knows the images that others start from.
+        newest: The newest image of each label, also where it is revoked.
+        offline: Whether no registry and no cloud may be asked.
+    """
+
+    def __init__(self, registry: Registry, newest: Mapping[str, Recorded], offline: bool) -> None:
+        self._registry = registry
+        self._newest = newest
         self._offline = offline
         self._found: dict[str, tuple[Base | None, str | None]] = {}
+        self._parents: dict[str, Parent | None] = {}
+
+    def parent(self, recorded: Recorded, name: str | None) -> Parent | None:
+        """Return what an image that starts from another one would start from; None where there is none yet."""
+        if name is None:
+            return None
+        label = f"{name}/{recorded.platform}/{recorded.target}"
+        if label not in self._parents:
+            try:
+                made = started_from(name, recorded.platform, recorded.target, self._registry)
+                self._parents[label] = Parent(made.identity, str(made.version)) if made else None
+            except GoldsmithError as error:
+                self._parents[label] = Parent(None, revoked=error.message)
+        found, above = self._parents[label], self._newest.get(label)
+        # The build would pass over a revoked image, to one before it: say why.
+        if found and above and above.revoked and above.identity == recorded.base:
+            return replace(found, revoked=f"{above.version}, {above.revoked}")
+        return found
 
     def of(self, build: Build) -> tuple[Base | None, str | None]:
         """Return a build's base, or None and perhaps why."""

@@ -20,6 +20,21 @@ _NAMED = 3
 
 
 @dataclass(frozen=True)
+class Parent:
+    """The image that another one would start from now.
+
+    Attributes:
+        identity: Its identity; None where nothing may be built on.
+        called: The version it belongs to.
+        revoked: Why what the other one was built on must not be built on any more; empty where it may.
+    """
+
+    identity: str | None
+    called: str = ""
+    revoked: str = ""
+
+
+@dataclass(frozen=True)
 class Now:
     """What a build of an image would stand on now.
 
@@ -28,7 +43,7 @@ class Now:
         ingredients: What would go in; None where the spec is not there any more.
         fingerprint: The spec's fingerprint, likewise.
         base: What the source means now, where that is known.
-        parent: The newest image that it starts from, or None.
+        parent: What it would start from where that is another spec's image, or None.
         freshness: How up to date its packages are; None where that cannot be told.
         indexes: SHA-256 of the archives' signed indexes by address.
     """
@@ -37,7 +52,7 @@ class Now:
     ingredients: Ingredients | None = None
     fingerprint: str | None = None
     base: Base | None = None
-    parent: Recorded | None = None
+    parent: Parent | None = None
     freshness: Freshness | None = None
     indexes: Mapping[str, str] | None = None
 
@@ -122,11 +137,11 @@ def with_parents(verdicts: Iterable[Verdict], parents: Mapping[str, str]) -> lis
 def _base(recorded: Recorded, now: Now) -> list[Reason]:
     before = recorded.base
     if now.parent is not None:
-        if now.parent.identity != before:
-            text = f"its base {now.parent.label} was built anew: {now.parent.version}"
-            return [Reason("parent", text, {"before": before, "now": now.parent.identity})]
-        if now.parent.revoked is not None:
-            return [Reason("parent", f"its base {now.parent.version} is revoked: {now.parent.revoked}")]
+        if now.parent.revoked:
+            return [Reason("parent", f"its base is revoked: {now.parent.revoked}")]
+        if now.parent.identity is not None and now.parent.identity != before:
+            details = {"before": before, "now": now.parent.identity}
+            return [Reason("parent", f"its base was built anew: {now.parent.called}", details)]
         return []
     if now.base is None:
         return []

@@ -14,7 +14,7 @@ from tests.roles.archive import Server
 from tests.unit.patching.archives import TextArchive
 
 from goldsmith import cli
-from goldsmith.build import planned, went_in
+from goldsmith.build import planned, started_from, went_in
 from goldsmith.errors import InputError
 from goldsmith.patching.index import Archive
 from goldsmith.registry import Registry
@@ -73,8 +73,8 @@ def record(goldsmith: object, specs: Path, archive: Archive) -> Callable[..., Pa
                 ingredients=went_in(planned(build, "1", registry, require_parent=False)),
             )
             now = datetime.now(UTC)
-            parent = source.partition("from: ")[2]
-            base = registry.newest_artifact(parent, "debian-12", "docker") if parent else None
+            parent = source.partition("from: ")[2].strip('"')
+            base = started_from(parent, "debian-12", "docker", registry) if parent else None
             done = BuildResult(
                 number, name, version.label, "debian-12", "docker", "built", now, now,
                 source=Source(base.identity if base else "sha256:base"),
@@ -174,9 +174,33 @@ def test_a_child_is_built_anew_with_its_parent_and_when_that_was(
     ]
     record("base")
     found = verdicts(goldsmith("plan", specs / "child.yml", "--json"))
-    assert [reason["text"] for reason in found["child"]["reasons"]] == [
-        "its base base/debian-12/docker was built anew: base@2"
-    ]
+    assert [reason["text"] for reason in found["child"]["reasons"]] == ["its base was built anew: base@2"]
+
+
+def test_a_child_of_a_revoked_image_is_built_anew_and_then_fresh(
+    goldsmith: Callable[..., Result], record: Callable[..., Path]
+) -> None:
+    record("base")
+    record("base")
+    child = record("child", "from: base")
+    assert goldsmith("images", "revoke", "base@2", "--reason", "a key in it").exit_code == 0
+    (reason,) = verdicts(goldsmith("plan", child, "--json"))["child"]["reasons"]
+    assert reason["text"] == "its base is revoked: base@2, a key in it"
+    (revoked, *_) = verdicts(goldsmith("plan", "--json"))["base"]["reasons"]
+    assert revoked["text"] == "version 2 is revoked: a key in it"
+    record("child", "from: base")  # on base@1, as a build would
+    assert verdicts(goldsmith("plan", child, "--json"))["child"]["state"] == "fresh"
+
+
+def test_a_child_that_says_which_version_it_starts_from_keeps_to_it(
+    goldsmith: Callable[..., Result], record: Callable[..., Path], specs: Path
+) -> None:
+    record("base")
+    record("child", 'from: "base@1"')
+    record("base")
+    (specs / "base.yml").write_text((specs / "base.yml").read_text() + "parameters: {port: 80}\n")
+    found = verdicts(goldsmith("plan", specs, "--json"))
+    assert (found["base"]["state"], found["child"]["state"]) == ("rebuild", "fresh")
 
 
 def test_an_image_is_judged_with_the_parameters_it_was_built_with(

@@ -10,7 +10,7 @@ import pytest
 
 from goldsmith.patching.freshness import Cve, Freshness, Update
 from goldsmith.patching.reason import Reason
-from goldsmith.patching.verdict import Now, Verdict, judged, with_parents
+from goldsmith.patching.verdict import Now, Parent, Verdict, judged, with_parents
 from goldsmith.registry import Recorded, Version
 from goldsmith.targets import Base
 
@@ -76,13 +76,13 @@ def test_a_base_that_moved_is_named_with_what_it_was_and_is(
 
 
 def test_a_parent_that_was_built_anew_or_is_revoked_is_a_reason() -> None:
-    parent = image("base")
+    parent = Parent("sha256:base", "base@3")
     assert told(image(base="sha256:base"), parent=parent) == []
-    assert told(image(base="sha256:before"), parent=parent) == [
-        "parent: its base base/debian-12/docker was built anew: base@3"
-    ]
-    assert told(image(base="sha256:base"), parent=replace(parent, revoked="leak")) == [
-        "parent: its base base@3 is revoked: leak"
+    assert told(image(base="sha256:before"), parent=parent) == ["parent: its base was built anew: base@3"]
+    revoked = replace(parent, revoked="base@3, leak")
+    assert told(image(base="sha256:base"), parent=revoked) == ["parent: its base is revoked: base@3, leak"]
+    assert told(image(base="sha256:base"), parent=Parent(None, revoked="all are")) == [
+        "parent: its base is revoked: all are"
     ]
 
 
