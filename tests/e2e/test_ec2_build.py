@@ -70,6 +70,14 @@ def test_a_plain_build_makes_one_image_in_twenty_calls_and_leaves_nothing_else(
     assert {tags(snapshot)["goldsmith:build"] for snapshot in snapshots} == {result["build"]}
     assert all(snapshot["Encrypted"] for snapshot in snapshots)
     assert result["packages"] > 50
+    folder = goldsmith.home / "builds" / result["build"]
+    about, inside = (json.loads((folder / name).read_text()) for name in ("provenance.json", "sbom.cdx.json"))
+    assert [one["name"] for one in about["subject"]] == [
+        f"arn:aws:ec2:eu-west-1:{artifact['account']}:image/{artifact['id']}"
+    ]
+    base = about["predicate"]["buildDefinition"]["resolvedDependencies"][0]
+    assert base["uri"] == f"arn:aws:ec2:eu-west-1::image/{result['source']['id']}"
+    assert len([one for one in inside["components"] if ":deb/" in one.get("purl", "")]) == result["packages"]
 
 
 def test_what_the_layers_did_is_in_a_fresh_machine_and_the_builders_key_is_not(
