@@ -69,7 +69,8 @@ def test_an_image_s_evidence_is_written_signed_and_noted_in_the_registry(
     given = provenance["predicate"]["buildDefinition"]
     assert given["externalParameters"]["secrets"] == ["token"]
     dependencies = {one["name"]: one for one in given["resolvedDependencies"]}
-    assert dependencies["base"]["digest"]["sha256"] == python_image.removeprefix("sha256:")
+    base = dependencies["base"]  # an image that another test has pushed is known by its digest there
+    assert python_image in (base["annotations"].get("id"), f"sha256:{base['digest']['sha256']}")
     assert dependencies["collection:goldsmith.images"]["digest"] and dependencies["spec:spec.yml"]["digest"]
     for path in (goldsmith.home / "builds" / built["build"]).iterdir():
         assert b"open-sesame" not in path.read_bytes(), path
