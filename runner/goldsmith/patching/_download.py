@@ -54,6 +54,8 @@ class Download:
         self._offline = offline
         self._session = requests.Session()
         self._session.proxies.update(proxies or {})
+        # A server that takes .gz for an encoding would have it unpacked on the way, and its digest would be another.
+        self._session.headers["Accept-Encoding"] = "identity"
         again = Retry(total=3, backoff_factor=0.5, status_forcelist=(408, 429, 500, 502, 503, 504))
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, HTTPAdapter(max_retries=again, pool_maxsize=16))
