@@ -228,7 +228,8 @@ def _bring_tasks(number: int, tasks: Path, brought: dict[str, Path]) -> str:
     for name in ("files", "templates", "vars"):
         for parent in (folder, folder.parent) if folder.name == "tasks" else (folder,):
             if (parent / name).is_dir():
-                brought.setdefault(f"{inside}/{name}", parent / name)
+                # Ansible looks below the folder of an included file, and beside it only where there is a main.yml.
+                brought.setdefault(f"{inside}/tasks/{name}", parent / name)
     return f"{inside}/tasks/{tasks.name}"
 
 

@@ -32,7 +32,7 @@ goldcoin,0,SH F,1.1,
 
 """
 INSTALL = """\
-- ansible.builtin.get_url: {url: "URL/gold.gpg", dest: /etc/apt/trusted.gpg.d/gold.gpg, mode: "0644"}
+- ansible.builtin.copy: {src: gold.gpg, dest: /etc/apt/trusted.gpg.d/gold.gpg, mode: "0644"}
 - ansible.builtin.shell: rm -rf /etc/apt/sources.list.d/* /var/lib/apt/lists/*
 - ansible.builtin.copy: {content: "SOURCES", dest: /etc/apt/sources.list, mode: "0644"}
 - ansible.builtin.apt: {update_cache: true, name: [goldbar, goldcoin], state: latest}
@@ -78,15 +78,14 @@ def mint(goldsmith: Cli, docker_client: docker.DockerClient, tmp_path: Path, pyt
     bridge = docker_client.networks.get("bridge").attrs["IPAM"]["Config"][0]["Gateway"]
     (goldsmith.home / "keyrings").mkdir(parents=True)
     shutil.copy(key.public, goldsmith.home / "keyrings/gold.gpg")
-    www.mkdir()
-    shutil.copy(key.public, www / "gold.gpg")
     (tmp_path / "cves").write_text(CVES)
     goldsmith.environ["GOLDSMITH_CVE_DATA"] = str(tmp_path / "cves")
     with serve(bridge, www) as server:
         lines = [f"deb {server.url}/debian bookworm main", f"deb {server.url}/debian-security bookworm-security main"]
         name = goldsmith.name
         files = {
-            "install.yml": INSTALL.replace("SOURCES", "\\n".join([*lines, ""])).replace("URL", server.url).encode(),
+            "files/gold.gpg": key.public.read_bytes(),
+            "install.yml": INSTALL.replace("SOURCES", "\\n".join([*lines, ""])).encode(),
             "base.yml": json.dumps(
                 {
                     "name": name,

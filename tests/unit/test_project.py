@@ -57,7 +57,7 @@ def test_only_what_the_build_needs_is_brought_along(assembled: project.Project, 
         "roles/common": spec_directory / "roles/common",
         "layers/3/tasks/site.yml": spec_directory / "tasks/site.yml",
         "layers/3/tasks/more.yml": spec_directory / "tasks/more.yml",
-        "layers/3/files": spec_directory / "files",
+        "layers/3/tasks/files": spec_directory / "files",
         "tests/web.goss.yaml": spec_directory / "tests/web.goss.yaml",
         "tests/parts/port.yaml": spec_directory / "tests/parts/port.yaml",
         "tests/test_web.py": spec_directory / "tests/test_web.py",
@@ -114,7 +114,7 @@ def test_a_project_that_is_run_here_copies_nothing(
 ) -> None:
     project.write(assembled, tmp_path / "out", link=True)
     assert (tmp_path / "out/roles/nginx").readlink() == spec_directory / "roles/nginx"
-    assert (tmp_path / "out/layers/3/files/index.html").read_text() == "hello\n"
+    assert (tmp_path / "out/layers/3/tasks/files/index.html").read_text() == "hello\n"
 
 
 def test_a_place_that_cannot_be_written_is_told(assembled: project.Project, tmp_path: Path) -> None:

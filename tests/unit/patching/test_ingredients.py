@@ -51,7 +51,7 @@ def test_nothing_differs_as_long_as_nothing_changes(spec_directory: Path, tmp_pa
         ("roles/nginx/tasks/main.yml", "role nginx: tasks/main.yml changed"),
         ("roles/common/tasks/main.yml", "role common: tasks/main.yml changed"),
         ("tasks/more.yml", "layer site: tasks/more.yml changed"),
-        ("files/index.html", "layer site: files/index.html changed"),
+        ("files/index.html", "layer site: tasks/files/index.html changed"),
         ("tests/web.goss.yaml", "test web.goss.yaml changed"),
         ("tests/parts/port.yaml", "test parts/port.yaml changed"),
         ("tests/conftest.py", "test conftest.py changed"),
@@ -68,7 +68,7 @@ def test_a_file_that_changed_is_named(spec_directory: Path, name: str, reason: s
 def test_a_file_that_became_a_program_is_named(spec_directory: Path) -> None:
     before = found(spec_directory)
     (spec_directory / "files/index.html").chmod(0o755)
-    assert told(spec_directory, before) == ["layer site: files/index.html changed"]
+    assert told(spec_directory, before) == ["layer site: tasks/files/index.html changed"]
 
 
 @pytest.mark.parametrize("name", ["secret-notes.txt", "roles/unrelated/tasks/main.yml", "vault.yml"])
