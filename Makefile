@@ -27,8 +27,9 @@ build: setup ## build the Docker images of examples/base.yml, or of another one:
 check: python style types unit ## quick: lint, types and unit tests; needs no Docker engine
 
 test: setup lint sanity ## everything, as CI does: lint, sanity and all tests, against a real Docker engine
-	@# A file's tests stay on one worker, and the long ones (e2e, modules) come first, so that both workers end together.
-	pytest -n 2 --dist loadscope --no-loadscope-reorder --require-docker
+	@# A file's tests stay on one worker, and the long ones (e2e, modules) come first, so that the workers end together.
+	@# Three workers for two cores: each waits half of its time, for packages, machines and SSH.
+	pytest -n 3 --dist loadscope --no-loadscope-reorder --require-docker
 
 judge: setup ## let OpenSCAP and lynis judge a container before and after os_hardening: make judge args='-e os_hardening_level=2'
 	@scripts/judge.py $(args)
