@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,6 +53,18 @@ class Server:
         """Connect to a database without Goldsmith."""
         return psycopg.connect(host=str(self.directory), user="goldsmith", dbname=name, autocommit=True)
 
+    def wait(self, process: subprocess.Popen[str]) -> None:
+        """Wait until it answers."""
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                self.connect().close()
+            except psycopg.OperationalError:
+                assert process.poll() is None and time.monotonic() < deadline, "the server does not answer"
+                time.sleep(0.05)
+            else:
+                return
+
     def create(self, template: str = "template1") -> str:
         """Create a database, a copy of another one, and return its name."""
         self._made += 1
@@ -58,6 +72,14 @@ class Server:
         with self.connect() as connection:
             connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
         return name
+
+    def empty(self, name: str) -> None:
+        """Take all rows out of a registry, which is many times faster than making another one."""
+        with self.connect(name) as connection:
+            found = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+            tables = ", ".join(f'"{table}"' for (table,) in found if table != "alembic_version")
+            connection.execute("SET lock_timeout = '10s'")
+            connection.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
 
     def drop(self, name: str) -> None:
         """Drop a database, whoever is connected to it."""
@@ -70,30 +92,35 @@ def running(binaries: Path) -> Iterator[Server]:
     """Run a server; with the end of the block it is gone, and so are its databases."""
     # The user that it runs as may not pass through pytest's own folders.
     directory = Path(tempfile.mkdtemp(prefix="goldsmith-postgresql-"))
-    entry = pwd.getpwnam(SERVER_USER)
-    user = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []} if os.geteuid() == 0 else {}
-    if user:
+    entry, root = pwd.getpwnam(SERVER_USER), os.geteuid() == 0
+    if root:
         os.chown(directory, entry.pw_uid, entry.pw_gid)
     data = directory / "data"
 
-    def run(*command: str) -> None:
-        done = subprocess.run(
-            [binaries / command[0], *command[1:]],
-            capture_output=True,
+    def start(*command: str) -> subprocess.Popen[str]:
+        # A test session that is killed takes the server along.
+        user = ["--reuid", str(entry.pw_uid), "--regid", str(entry.pw_gid), "--clear-groups"] if root else []
+        return subprocess.Popen(
+            ["setpriv", *user, "--pdeathsig", "INT", "--", str(binaries / command[0]), *command[1:]],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
             cwd=directory,
             env={"LC_ALL": "C.UTF-8"},
-            **user,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
 
-    options = " ".join(f"-c {setting}" for setting in (*_SETTINGS, f"unix_socket_directories={directory}"))
+    settings = [option for one in (*_SETTINGS, f"unix_socket_directories={directory}") for option in ("-c", one)]
     try:
-        run("initdb", "--no-sync", "-U", "goldsmith", "-A", "trust", "-E", "UTF8", "-D", str(data))
-        run("pg_ctl", "start", "-w", "-D", str(data), "-l", str(directory / "log"), "-o", options)
-        try:
-            yield Server(directory)
-        finally:
-            run("pg_ctl", "stop", "-m", "immediate", "-D", str(data))
+        made = start("initdb", "--no-sync", "-U", "goldsmith", "-A", "trust", "-E", "UTF8", "-D", str(data))
+        told, _ = made.communicate()
+        assert made.returncode == 0, told
+        with start("postgres", "-D", str(data), *settings) as process:
+            server = Server(directory)
+            try:
+                server.wait(process)
+                yield server
+            finally:
+                process.send_signal(signal.SIGQUIT)  # ends at once, whoever is connected
+                process.communicate()
     finally:
         shutil.rmtree(directory)

@@ -34,7 +34,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[postgresql.Server]:
 
 @pytest.fixture(scope="session")
 def made(server: postgresql.Server) -> str:
-    """Name of a database that holds an empty registry, to be copied."""
+    """Name of a database that holds an empty registry."""
     name = server.create()
     Registry.open(server.url(name)).close()
     return name
@@ -47,10 +47,9 @@ def url(request: pytest.FixtureRequest, home: Path) -> Iterator[str]:
         home.mkdir()
         yield f"sqlite:///{home}/registry.db"
         return
-    server = request.getfixturevalue("server")
-    name = server.create(request.getfixturevalue("made"))
-    yield server.url(name)
-    server.drop(name)
+    server, made = request.getfixturevalue("server"), request.getfixturevalue("made")
+    yield server.url(made)
+    server.empty(made)
 
 
 @pytest.fixture
