@@ -81,6 +81,8 @@ class Key:
 
     def _gpg(self, *arguments: str | Path) -> None:
         run("gpg", "--homedir", self._home, "--batch", "--quiet", "--no-tty", *arguments)
+        # It would go on after the tests, for as long as its directory is there.
+        run("gpgconf", "--homedir", self._home, "--kill", "gpg-agent")
 
 
 def publish(
