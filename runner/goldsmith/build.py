@@ -17,7 +17,7 @@ from goldsmith import home, places, project, roles
 from goldsmith.attempt import CANCELLED, PUBLISHED_PHASES, Attempt
 from goldsmith.errors import GoldsmithError, InputError
 from goldsmith.events import Event
-from goldsmith.patching.ingredients import ingredients
+from goldsmith.ingredients import ingredients
 from goldsmith.plan import Parent, Plan, parent_name, plan
 from goldsmith.progress import Reporter
 from goldsmith.registry import ArtifactRecord, Reference, Registry, Version
@@ -111,7 +111,7 @@ def signer() -> Signer | None:
 
 
 def went_in(planned_build: Plan) -> dict[str, str]:
-    """Return what goes into a build, by name; see `goldsmith.patching.ingredients`."""
+    """Return what goes into a build, by name; see `goldsmith.ingredients`."""
     search = _search(planned_build.build.loaded)
     brought = project.assemble(planned_build, {}).brought
     return ingredients(planned_build, brought, tools(), lambda name: roles.collection_version(name, search))

@@ -23,7 +23,7 @@ def inputs(loaded: LoadedSpec, search: SearchPath, ingredients: Mapping[str, str
     Args:
         loaded: The spec.
         search: Where Ansible finds its collections.
-        ingredients: What goes in, by name; see `goldsmith.patching.ingredients`.
+        ingredients: What goes in, by name; see `goldsmith.ingredients`.
         tools: Versions of what builds, by name.
     """
     names = [name.partition(":")[2] for name in ingredients if name.startswith("collection:")]

@@ -16,7 +16,6 @@ from click.testing import CliRunner, Result
 from goldsmith import cli
 from goldsmith.fleet.classify import Behind, Finding, State
 from goldsmith.fleet.running import Running, Unreached
-from goldsmith.fleet.show import survey_document
 from goldsmith.fleet.survey import Survey
 from goldsmith.registry import Evidence
 from goldsmith.report.index import Entry, Index
@@ -25,6 +24,7 @@ from goldsmith.report.publish import all_pages, build_page
 from goldsmith.report.render import build_html, index_html
 from goldsmith.report.sources import gather
 from goldsmith.result import ControlResult, Failure, LayerResult, Package, Source, TestResult
+from goldsmith.show.fleet import survey_document
 
 from .conftest import NOON, Records, controls, packages
 

@@ -14,7 +14,7 @@ from goldsmith.events import Event
 from goldsmith.progress import sentence
 from goldsmith.registry import Registry
 from goldsmith.result import Artifact, BuildResult
-from goldsmith.show import plan_text
+from goldsmith.show.builds import plan_text
 from goldsmith.spec import Build, builds, load
 from goldsmith.targets import installed
 

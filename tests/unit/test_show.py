@@ -9,18 +9,10 @@ import pytest
 
 from goldsmith.build import Done
 from goldsmith.plan import Plan, plan
-from goldsmith.registry.show import images_table
 from goldsmith.result import Artifact, BuildResult, Failure, TestResult
-from goldsmith.show import (
-    age,
-    document,
-    done_document,
-    done_text,
-    plan_document,
-    plan_text,
-    size,
-    sweep_text,
-)
+from goldsmith.show.builds import done_document, done_text, plan_document, plan_text, sweep_text
+from goldsmith.show.records import images_table
+from goldsmith.show.text import age, document, size
 from goldsmith.spec import builds, load
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

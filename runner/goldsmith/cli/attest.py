@@ -46,9 +46,9 @@ def attest_verify(name: str, key: Path, machine: bool) -> None:
     BUILD is a build's id, the beginning of it, or a label such as web/debian-12/docker. The exit code is 1 when
     anything is not as it was signed.
     """
-    from goldsmith.evidence.show import verified_document, verified_text
     from goldsmith.evidence.signing import public_key
     from goldsmith.evidence.verify import envelope_of, verify
+    from goldsmith.show.evidence import verified_document, verified_text
 
     with open_registry() as registry:
         envelope, build = envelope_of(name, registry)

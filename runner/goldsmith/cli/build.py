@@ -82,9 +82,9 @@ def build(
     from goldsmith.build import BuildRun, Options
     from goldsmith.home import home
     from goldsmith.interrupt import interruptible
-    from goldsmith.patching.show import outdated_lines
     from goldsmith.progress import reporter
-    from goldsmith.show import done_document, done_text
+    from goldsmith.show.builds import done_document, done_text
+    from goldsmith.show.patching import outdated_lines
 
     if (bool(specs) or outdated) == bool(resume):
         raise InputError("name SPECs to build, or a build by --resume", "goldsmith build --help tells more.")

@@ -31,9 +31,9 @@ def fleet(
     machine: bool,
 ) -> None:
     """Compare what runs with what was approved, by default in the Docker engine of this machine."""
-    from goldsmith.fleet.show import survey_document, survey_text
     from goldsmith.fleet.survey import Places, survey
     from goldsmith.registry.reference import channel as checked
+    from goldsmith.show.fleet import survey_document, survey_text
 
     local = not (engines or profiles or regions or inventories)
     places = Places(

@@ -27,7 +27,7 @@ target_option = click.option("--target", metavar="NAME", help="Only this target.
 def images(ctx: click.Context, /, machine: bool, **wanted: str | None) -> None:
     """List the images that are recorded."""
     from goldsmith.registry.choose import chosen
-    from goldsmith.registry.show import images_table
+    from goldsmith.show.records import images_table
 
     if ctx.invoked_subcommand is None:
         with open_registry() as registry:
@@ -40,8 +40,8 @@ def images(ctx: click.Context, /, machine: bool, **wanted: str | None) -> None:
 @json_option
 def images_show(reference: str, machine: bool) -> None:
     """Show an image with its versions, or one version of it."""
-    from goldsmith.registry.show import image_text
-    from goldsmith.show import document
+    from goldsmith.show.records import image_text
+    from goldsmith.show.text import document
 
     with open_registry() as registry:
         found = registry.image(reference)
@@ -56,7 +56,7 @@ def images_show(reference: str, machine: bool) -> None:
 def images_log(reference: str, machine: bool) -> None:
     """Show what became of an image: builds, promotions, revocations, the newest first."""
     from goldsmith.registry.log import entries
-    from goldsmith.registry.show import log_table
+    from goldsmith.show.records import log_table
 
     with open_registry() as registry:
         image = registry.image(reference)
@@ -77,7 +77,7 @@ def images_diff(before: str, after: str, platform: str | None, target: str | Non
     """
     from goldsmith.registry.choose import pairs
     from goldsmith.registry.diff import difference
-    from goldsmith.registry.show import difference_text
+    from goldsmith.show.records import difference_text
 
     with open_registry() as registry:
         one, other = registry.resolve(before), registry.resolve(after)
@@ -93,7 +93,7 @@ def images_diff(before: str, after: str, platform: str | None, target: str | Non
 @json_option
 def images_ancestry(reference: str, machine: bool) -> None:
     """Show what an image was built on, and what was built on it, as a tree."""
-    from goldsmith.registry.show import ancestry_text
+    from goldsmith.show.records import ancestry_text
 
     with open_registry() as registry:
         found = registry.ancestry(reference)
@@ -108,7 +108,7 @@ def images_ancestry(reference: str, machine: bool) -> None:
 @json_option
 def images_promote(reference: str, channel: str, demote: bool, reason: str, machine: bool) -> None:
     """Let CHANNEL, such as production, point at a version."""
-    from goldsmith.registry.show import demoted_text, promoted_text
+    from goldsmith.show.records import demoted_text, promoted_text
 
     with open_registry() as registry:
         change = registry.demote if demote else registry.promote
@@ -156,7 +156,7 @@ def images_revoke(
     """Let nothing be built on a version any more, and say what it reaches."""
     from goldsmith.artifacts import retire_amis
     from goldsmith.home import home
-    from goldsmith.registry.show import revoked_text
+    from goldsmith.show.records import revoked_text
 
     if amis and at:
         raise InputError("--amis is done at once, and --at is for later", f"Run it with --amis {amis} when it is time.")
@@ -192,7 +192,7 @@ def images_prune(names: tuple[str, ...], keep: int, older_than: str | None, chec
     """
     from goldsmith.artifacts import prune
     from goldsmith.home import home
-    from goldsmith.registry.show import pruned_text
+    from goldsmith.show.records import pruned_text
 
     age = _age(older_than) if older_than else None
     with open_registry() as registry:
@@ -210,7 +210,7 @@ def images_verify(names: tuple[str, ...], mark: bool, machine: bool) -> None:
     """See whether what is recorded is still there, and still the same. Exits with 1 when something is missing."""
     from goldsmith.artifacts import verify
     from goldsmith.home import home
-    from goldsmith.registry.show import verified_text
+    from goldsmith.show.records import verified_text
 
     with open_registry() as registry:
         found = verify(registry, home(), names, mark=mark)
@@ -220,7 +220,7 @@ def images_verify(names: tuple[str, ...], mark: bool, machine: bool) -> None:
 
 
 def _print(found: Any, told: str, machine: bool) -> None:
-    from goldsmith.show import document
+    from goldsmith.show.text import document
 
     click.echo(json.dumps(document(found), indent=2) if machine else told)
 

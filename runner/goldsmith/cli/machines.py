@@ -17,7 +17,7 @@ from goldsmith.cli._common import json_option, open_registry
 def sweep(builds: tuple[str, ...], check: bool, machine: bool) -> None:
     """Remove what is left behind: of BUILDS, of builds whose runner was killed, and all that is past its expiry."""
     from goldsmith.home import home
-    from goldsmith.show import sweep_text
+    from goldsmith.show.builds import sweep_text
     from goldsmith.sweep import sweep_lost
 
     with open_registry() as registry:

@@ -88,7 +88,7 @@ def plan(
     """
     from goldsmith.build import plans
     from goldsmith.errors import EnvironmentFault
-    from goldsmith.patching.show import survey_json, survey_paragraphs, survey_table
+    from goldsmith.show.patching import survey_json, survey_paragraphs, survey_table
 
     builds = chosen(specs, assignments, only, targets)
     with open_registry() as registry:

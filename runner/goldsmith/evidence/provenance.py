@@ -37,7 +37,7 @@ class Inputs:
         spec: Name of the spec's file.
         parameters: Values of the spec's parameters.
         secrets: Names of its secrets; their values have no way in here.
-        ingredients: What went in, by name; see `goldsmith.patching.ingredients`.
+        ingredients: What went in, by name; see `goldsmith.ingredients`.
         collections: Digest of the content of each collection, by name; see `tree`.
         revision: ``commit``, with ``-dirty`` behind it where files differ from it, and ``url``, where they are known.
         tools: Versions of what built, by name.
@@ -103,7 +103,7 @@ def tree(files: Mapping[str, str]) -> str:
     """Return the digest of a tree: SHA-256 of a line ``<SHA-256>  <path>`` for each file, by path.
 
     Args:
-        files: SHA-256 by path; of what an ingredient is a digest of, `goldsmith.patching.ingredients` says.
+        files: SHA-256 by path; of what an ingredient is a digest of, `goldsmith.ingredients` says.
     """
     return hashlib.sha256("".join(f"{digest}  {path}\n" for path, digest in sorted(files.items())).encode()).hexdigest()
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from ansible_collections.goldsmith.images.plugins.module_utils._debian_cves import Vulnerability
 from goldsmith.patching.index import Candidate, Suite
-from goldsmith.patching.versions import newer
 from goldsmith.result import Package
+from goldsmith.versions import newer
 
 URGENCIES = ("high", "medium", "low", "")
 """What Debian says of vulnerabilities' urgency, the worst first; whatever else it says comes with the last."""

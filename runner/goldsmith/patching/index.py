@@ -23,7 +23,7 @@ from debian.deb822 import Release
 from goldsmith.errors import EnvironmentFault
 from goldsmith.patching._download import Download, write
 from goldsmith.patching._signature import signed
-from goldsmith.patching.versions import newer
+from goldsmith.versions import newer
 
 _FORMAT = 1
 """Of the lists that are kept; raise it when `_read` reads something else."""

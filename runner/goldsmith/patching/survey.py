@@ -17,9 +17,9 @@ from goldsmith.patching._signature import keyrings
 from goldsmith.patching.freshness import Freshness
 from goldsmith.patching.index import Indexes, Suite
 from goldsmith.patching.inventories import Inventories
-from goldsmith.patching.reason import Reason
 from goldsmith.patching.verdict import Now, Parent, Verdict, judged, with_parents
 from goldsmith.plan import dump, parent_name
+from goldsmith.reason import Reason
 from goldsmith.registry import Recorded, Registry
 from goldsmith.registry.reference import Reference
 from goldsmith.spec import PLACEHOLDER_VERSION, Build, builds, fingerprint, load

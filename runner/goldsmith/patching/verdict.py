@@ -8,9 +8,9 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Literal
 
+from goldsmith.ingredients import Ingredients, changes
 from goldsmith.patching.freshness import Freshness, worst
-from goldsmith.patching.ingredients import Ingredients, changes
-from goldsmith.patching.reason import Reason
+from goldsmith.reason import Reason
 from goldsmith.registry.records import Recorded
 from goldsmith.spec import Build
 from goldsmith.targets import Base

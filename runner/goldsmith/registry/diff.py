@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from pydantic import JsonValue
 
-from goldsmith.patching.versions import newer
 from goldsmith.registry.records import ArtifactRecord, BuildRecord
 from goldsmith.result import Package, TestResult
+from goldsmith.versions import newer
 
 _PASSING = ("io.goldsmith.", "org.opencontainers.image.")
 """Labels that tell of the build itself, and so are never the same twice."""

@@ -15,11 +15,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from goldsmith import __version__
-from goldsmith.fleet.show import behind_text
 from goldsmith.report import page as pages
 from goldsmith.report.index import FLEET_TONES, Index
 from goldsmith.report.page import Page
-from goldsmith.show import age, size
+from goldsmith.show.fleet import behind_text
+from goldsmith.show.text import age, size
 
 
 def build_html(page: Page, *, index: str | None = None, now: datetime | None = None) -> str:

@@ -19,7 +19,7 @@ from ansible_collections.goldsmith.images.plugins.module_utils._apt_archive impo
 from goldsmith.errors import EnvironmentFault
 from goldsmith.patching import _signature
 from goldsmith.patching.index import Archive, Candidate, _read
-from goldsmith.patching.versions import newer
+from goldsmith.versions import newer
 
 INRELEASE = "/debian/dists/bookworm/InRelease"
 PACKAGES = "/debian/dists/bookworm/main/binary-amd64/Packages.xz"

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from goldsmith.patching.freshness import Cve, Freshness, Update
-from goldsmith.patching.reason import Reason
 from goldsmith.patching.verdict import Now, Parent, Verdict, judged, with_parents
+from goldsmith.reason import Reason
 from goldsmith.registry import Recorded, Version
 from goldsmith.targets import Base
 

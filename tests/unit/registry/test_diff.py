@@ -14,8 +14,8 @@ from goldsmith.registry import BuildRecord, Registry
 from goldsmith.registry.choose import pairs
 from goldsmith.registry.diff import Change, Contents, Difference, PackageChange, difference
 from goldsmith.registry.diff import _packages as package_changes
-from goldsmith.registry.show import difference_text
 from goldsmith.result import Artifact, ControlResult, Package, TestResult
+from goldsmith.show.records import difference_text
 
 Build = Callable[..., BuildRecord]
 

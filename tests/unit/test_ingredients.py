@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from goldsmith.patching.ingredients import changes, ingredients
+from goldsmith.ingredients import changes, ingredients
 from goldsmith.plan import Parent, plan
 from goldsmith.project import assemble
 from goldsmith.roles import SearchPath, collection_version, find, nearest

@@ -7,7 +7,7 @@ from typing import Any
 
 from goldsmith.fleet.classify import STATES, Behind, Finding
 from goldsmith.fleet.survey import Survey
-from goldsmith.show import document, table, text
+from goldsmith.show.text import document, table, text
 
 
 def survey_document(survey: Survey) -> dict[str, Any]:

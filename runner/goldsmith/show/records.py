@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.tree import Tree
 
 from goldsmith.artifacts import Found, Removal
-from goldsmith.evidence.show import evidence_lines
 from goldsmith.registry.diff import Change, Difference
 from goldsmith.registry.log import Entry
 from goldsmith.registry.records import (
@@ -22,7 +21,9 @@ from goldsmith.registry.records import (
     Version,
 )
 from goldsmith.registry.retention import Verdict
-from goldsmith.show import age, identity, size, table, text
+from goldsmith.show.builds import identity
+from goldsmith.show.evidence import evidence_lines
+from goldsmith.show.text import age, size, table, text
 
 
 def images_table(images: Iterable[ImageSummary], *, filtered: bool = False) -> str:

@@ -10,7 +10,8 @@ from typing import Any
 from goldsmith.patching.survey import Survey
 from goldsmith.patching.verdict import Verdict
 from goldsmith.plan import Plan
-from goldsmith.show import age, document, plan_document, plan_text, table, text
+from goldsmith.show.builds import plan_document, plan_text
+from goldsmith.show.text import age, document, table, text
 
 _SHOWN = 6
 """Reasons that are shown of an image."""

@@ -35,8 +35,8 @@ from pathlib import Path
 from typing import Any
 
 from goldsmith.errors import InputError
-from goldsmith.patching.reason import Kind, Reason
 from goldsmith.plan import Plan, dump
+from goldsmith.reason import Kind, Reason
 from goldsmith.spec import PLACEHOLDER_VERSION
 
 Ingredients = Mapping[str, str]

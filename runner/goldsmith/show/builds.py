@@ -1,17 +1,11 @@
-"""What the CLI prints: records as tables and paragraphs, and as plain data for programs."""
+"""Builds: what they would do, and how they ended."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from goldsmith.attempt import PUBLISHED_PHASES
 from goldsmith.build import LOG, Done
@@ -19,17 +13,7 @@ from goldsmith.evidence.files import MANIFEST
 from goldsmith.plan import Plan
 from goldsmith.registry import ArtifactRecord
 from goldsmith.result import Artifact
-
-
-def document(record: Any) -> Any:
-    """Return a record as plain data for JSON."""
-    if dataclasses.is_dataclass(record) and not isinstance(record, type):
-        return {field.name: document(getattr(record, field.name)) for field in dataclasses.fields(record)}
-    if isinstance(record, Mapping):
-        return {str(key): document(value) for key, value in record.items()}
-    if isinstance(record, tuple | list):
-        return [document(item) for item in record]
-    return record.isoformat() if isinstance(record, datetime) else str(record) if isinstance(record, Path) else record
+from goldsmith.show.text import size, span
 
 
 def plan_document(plan: Plan) -> dict[str, Any]:
@@ -86,7 +70,7 @@ def _ec2_plan(plan: Plan) -> Iterable[str]:
     if parameter := options.get("ssm_parameter"):
         yield f"ssm      {parameter} is set to it"
     if seconds := options.get("deprecate_after"):
-        yield f"ages     deprecated after {_span(seconds)}"
+        yield f"ages     deprecated after {span(seconds)}"
     if retire := options.get("retire"):
         yield f"retire   {retire['action']} older ones, keep the {retire['keep']} newest"
 
@@ -153,29 +137,6 @@ def sweep_text(report: Mapping[str, Any], *, check: bool) -> str:
     return "\n".join(lines) or "Nothing is left behind."
 
 
-def size(number: int) -> str:
-    """Return bytes for people: 1000 bytes are a kB (IEC 80000-13)."""
-    amount = float(number)
-    for unit in ("B", "kB", "MB"):
-        if amount < 1000:
-            return f"{amount:.0f} {unit}"
-        amount /= 1000
-    return f"{amount:.1f} GB"
-
-
-def age(moment: datetime, now: datetime | None = None) -> str:
-    """Return how long ago something was, for people."""
-    seconds = ((now or datetime.now(UTC)) - moment).total_seconds()
-    return f"{_span(seconds)} ago" if seconds >= 60 else "just now"
-
-
-def _span(seconds: float) -> str:
-    units = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
-    unit, length = next((one for one in units if seconds >= one[1]), units[-1])
-    number = int(seconds // length)
-    return f"{number} {unit}{'' if number == 1 else 's'}"
-
-
 def _short(path: Path) -> str:
     """Return a path as its owner would type it."""
     return f"~/{path.relative_to(Path.home())}" if path.is_relative_to(Path.home()) else str(path)
@@ -209,19 +170,3 @@ def _thing(thing: Mapping[str, Any]) -> str:
     build = f" of build {thing['build']}" if thing.get("build") else ""
     region = f" in {thing['region']}" if thing.get("region") else ""
     return f"{thing['kind'].replace('_', ' ')} {thing.get('name') or thing['id']}{build}{region}"
-
-
-def table(*columns: str) -> Table:
-    """Return a table without rows."""
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column in columns:
-        made.add_column(column, overflow="fold")
-    return made
-
-
-def text(shown: Table) -> str:
-    """Return a table as text."""
-    console = Console(width=160, color_system=None)
-    with console.capture() as captured:
-        console.print(shown)
-    return "\n".join(line.rstrip() for line in captured.get().rstrip().splitlines())
