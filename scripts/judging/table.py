@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from judge import Judgement
-
+    from judging.judgement import Judgement
     from judging.verdicts import OpenScap, Verdict
 
 _MISSING = "-"
