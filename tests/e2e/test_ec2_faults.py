@@ -53,6 +53,11 @@ def calls(goldsmith: Cli, write_ami_spec: SpecWriter, account: Lab) -> list[tupl
     return _recorded
 
 
+def looks(action: str) -> bool:
+    """Whether a call changes nothing."""
+    return action.startswith(("Describe", "Get"))
+
+
 class TestThrottled:
     def test_every_call_may_be_throttled_and_the_build_succeeds(
         self, goldsmith: Cli, write_ami_spec: SpecWriter, account: Lab, calls: list[tuple[str, int]]
@@ -90,7 +95,8 @@ class TestRefused:
         calls: list[tuple[str, int]],
         subtests: pytest.Subtests,
     ) -> None:
-        for action, number in calls:
+        # A look that is refused is dealt with alike wherever it is.
+        for action, number in [(action, number) for action, number in calls if number == 1 or not looks(action)]:
             with subtests.test(f"{action} {number}"):
                 account.clear_faults()
                 before = resources(account.environment)
@@ -110,7 +116,7 @@ class TestRefused:
 
 
 class TestKilled:
-    def test_the_runner_may_be_killed_after_every_call_and_a_sweep_leaves_nothing(
+    def test_the_runner_may_be_killed_after_every_change_and_a_sweep_leaves_nothing(
         self,
         goldsmith: Cli,
         write_ami_spec: SpecWriter,
@@ -119,7 +125,8 @@ class TestKilled:
         subtests: pytest.Subtests,
     ) -> None:
         spec = write_ami_spec(**SPEC)
-        for action, number in calls:
+        # After a look there is what there was before it.
+        for action, number in [(action, number) for action, number in calls if not looks(action)]:
             with subtests.test(f"{action} {number}"):
                 account.clear_faults()
                 before = resources(account.environment)
