@@ -201,7 +201,7 @@ class BuildRun:
                 build_id,
                 platform=build.platform,
                 target=build.target.name,
-                spec=build.loaded.path,
+                spec=build.loaded.path.resolve(),  # a plan may be asked for from elsewhere
                 parameters=build.loaded.spec.parameters,
                 secrets=sorted(secrets),
                 tools=tools(),

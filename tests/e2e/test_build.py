@@ -20,12 +20,14 @@ WRITE_MARKER = '- ansible.builtin.copy: {content: "{{ marker }}", dest: /etc/mar
 
 def test_two_builds_of_a_spec_are_two_recorded_versions(goldsmith: Cli, write_spec: SpecWriter) -> None:
     spec = write_spec()
-    first, second = goldsmith.build(spec), goldsmith.build(spec)
+    first, second = goldsmith.build(spec), goldsmith.build(Path(os.path.relpath(spec)))
     assert [first["version"], second["version"]] == ["1", "2"]
     (image,) = json.loads(goldsmith("images", "--json").stdout)
     assert (image["name"], image["newest"]["sequence"], image["state"]) == (goldsmith.name, 2, "built")
     shown = goldsmith("images", "show", goldsmith.name).stdout
     assert first["build"] in shown and second["artifact"]["id"] in shown
+    versions = json.loads(goldsmith("images", "show", goldsmith.name, "--json").stdout)["versions"]
+    assert {build["spec"] for version in versions for build in version["builds"]} == {str(spec.resolve())}
 
 
 def test_the_image_is_tagged_labelled_stamped_and_nothing_else_is_left(
