@@ -51,7 +51,7 @@ sanity: python ## ansible-test sanity on the collection
 	scripts/sanity.sh
 
 unit: python
-	pytest -n 2 -m 'not docker and not network'
+	pytest -n 2 -m 'not docker and not network and not slow'
 
 clean: ## remove what was made here: .venv, caches, build/ (the Docker engine and its images stay)
 	rm -rf .venv build dist .ansible .mypy_cache .ruff_cache .pytest_cache .hypothesis $(collection)/tests/output

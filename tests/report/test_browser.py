@@ -20,6 +20,8 @@ from goldsmith.report.surveys import Packages, Reason, Update, Verdict
 
 from .conftest import HOSTILE, LONG, NOON, Records, Show, controls, packages
 
+pytestmark = pytest.mark.slow
+
 PAGES = ("index", "full", "hostile", "empty")
 
 VERDICT = Verdict(

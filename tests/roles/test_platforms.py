@@ -25,6 +25,8 @@ from tests.roles.conftest import Machines, debootstrapped, python_image
 
 pytest_plugins = ["tests.roles.dnf"]
 
+pytestmark = pytest.mark.slow
+
 ROLES = Path(__file__).parents[2] / "collections/ansible_collections/goldsmith/images/roles"
 ROLE = ROLES / "os_hardening"
 

@@ -21,6 +21,8 @@ from goldsmith.registry import Registry
 IMAGES, PACKAGES = 10_000, 300
 NAMES, VERSIONS = 4_001, 5
 """Packages that there are, and how many versions of each are in use somewhere."""
+pytestmark = pytest.mark.slow
+
 CVES = 40_000
 """Vulnerabilities that Debian tells of, of which one in ten is not long mended."""
 OFFERED = 60_000

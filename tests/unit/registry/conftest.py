@@ -40,7 +40,7 @@ def made(server: postgresql.Server) -> str:
     return name
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def url(request: pytest.FixtureRequest, home: Path) -> Iterator[str]:
     """URL of a registry, once in a file and once in PostgreSQL."""
     if request.param == "sqlite":

@@ -17,6 +17,8 @@ import pytest
 from goldsmith.registry import Registry
 from goldsmith.result import BuildResult
 
+pytestmark = pytest.mark.slow
+
 WORKER = Path(__file__).with_name("worker.py")
 
 

@@ -14,6 +14,8 @@ import pytest
 from goldsmith.registry import BuildRecord, Registry
 from goldsmith.result import Artifact
 
+pytestmark = pytest.mark.slow
+
 COLLECTIONS = Path(__file__).parents[3] / "collections"
 
 PLAYBOOK = """

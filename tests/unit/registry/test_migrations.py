@@ -24,7 +24,7 @@ from goldsmith.registry.models import REVISION, Base
 from goldsmith.result import BuildResult
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """URL of a database that holds nothing."""
     if request.param == "sqlite":
