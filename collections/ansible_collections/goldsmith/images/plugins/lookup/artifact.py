@@ -62,6 +62,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleLookupError
@@ -79,7 +80,8 @@ class LookupModule(LookupBase):  # type: ignore[misc]  # Ansible's base class ha
         """
         self.set_options(var_options=variables, direct=kwargs)
         program = self.get_option("executable")
-        path = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)])  # noqa: PTH120
+        beside = str(Path(sys.executable).parent)
+        path = os.pathsep.join([beside, os.environ.get("PATH", os.defpath)])
         found = shutil.which(program, path=path)
         if found is None:
             raise AnsibleLookupError(

@@ -117,6 +117,7 @@ def jar_libraries(path: str, content: bytes, depth: int = 2) -> Iterator[Library
                 if _JAR.search(entry.filename) and entry.file_size <= _NESTED:
                     yield from jar_libraries(f"{path}!/{entry.filename}", archive.read(entry), depth - 1)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError, ValueError):
+        # One that is damaged, encrypted or packed in its own way tells nothing more; zipfile has all these words.
         return
 
 
