@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from goldsmith import atomic
 from goldsmith.errors import EnvironmentFault
 
 MANIFEST = "manifest.json"
@@ -36,17 +35,7 @@ def write(path: Path, text: str) -> str:
     # A file name that is not UTF-8 becomes a surrogate in Python, and this way JSON's escape for it.
     content = text.encode("utf-8", "backslashreplace")
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("wb", dir=path.parent, prefix=".", delete=False) as file:
-            try:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-                os.fchmod(file.fileno(), 0o644)
-                Path(file.name).rename(path)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
+        atomic.write(path, content, 0o644)
     except OSError as error:
         raise EnvironmentFault(
             f"{path}, a part of the build's record, cannot be written: {error.strerror}",

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
-import tempfile
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +13,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util.retry import Retry
 
+from goldsmith import atomic
 from goldsmith.errors import EnvironmentFault
 
 _TIMEOUT = (10, 60)
@@ -158,15 +157,7 @@ def write(path: Path, content: bytes) -> None:
         EnvironmentFault: It cannot be written.
     """
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=".", dir=path.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        atomic.write(path, content)
     except OSError as error:
         raise EnvironmentFault(
             f"{path} cannot be written: {error.strerror}", "Make room, or name another place by GOLDSMITH_HOME."
