@@ -10,7 +10,7 @@ spec ?= examples/base.yml
 args ?=
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup python build check test judge lint style types ansible-lint sanity unit clean
+.PHONY: help setup python build check test exhaustive judge lint style types ansible-lint sanity unit clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | while IFS=$$'\t' read -r name text; do printf '  make %-13s %s\n' "$$name" "$$text"; done
@@ -26,10 +26,13 @@ build: setup ## build the Docker images of examples/base.yml, or of another one:
 
 check: python style types unit ## quick: lint, types and unit tests; needs no Docker engine
 
-test: setup lint sanity ## everything, as CI does: lint, sanity and all tests, against a real Docker engine
+test: setup lint sanity ## what CI runs: lint, sanity and the tests, against a real Docker engine
 	@# A file's tests stay on one worker, and the long ones (e2e, modules) come first, so that the workers end together.
 	@# Three workers for two cores: each waits half of its time, for packages, machines and SSH.
-	pytest -n 3 --dist loadscope --no-loadscope-reorder --require-docker
+	pytest -n 3 --dist loadscope --no-loadscope-reorder --require-docker -m 'not exhaustive'
+
+exhaustive: setup ## what `make test` leaves out: every call that may fail, every release, every level
+	pytest -n 3 --dist loadscope --no-loadscope-reorder --require-docker -m exhaustive
 
 judge: setup ## let OpenSCAP and lynis judge a container before and after os_hardening: make judge args='-e os_hardening_level=2'
 	@scripts/judge.py $(args)
@@ -51,7 +54,7 @@ sanity: python ## ansible-test sanity on the collection
 	scripts/sanity.sh
 
 unit: python
-	pytest -n 2 -m 'not docker and not network and not slow'
+	pytest -n 2 -m 'not docker and not network and not slow and not exhaustive'
 
 clean: ## remove what was made here: .venv, caches, build/ (the Docker engine and its images stay)
 	rm -rf .venv build dist .ansible .mypy_cache .ruff_cache .pytest_cache .hypothesis $(collection)/tests/output
