@@ -36,12 +36,41 @@ SPEC = {
 }
 
 
-_recorded: list[tuple[str, int]] = []
+ACTIONS = {
+    "GetCallerIdentity",
+    "DescribeImages",
+    "CreateSecurityGroup",
+    "ImportKeyPair",
+    "AuthorizeSecurityGroupIngress",
+    "RunInstances",
+    "DescribeInstances",
+    "StopInstances",
+    "CreateImage",
+    "GetParameter",
+    "DescribeImageAttribute",
+    "ModifyImageAttribute",
+    "CopyImage",
+    "EnableImageDeprecation",
+    "PutParameter",
+    "CreateTags",
+    "DescribeTags",
+    "TerminateInstances",
+    "DeleteSecurityGroup",
+    "DeleteKeyPair",
+}
+"""What such a build calls."""
+AFTER_A_LOSS = {"DescribeSecurityGroups", "DescribeKeyPairs", "DeleteVolume"}
+"""What it may call besides, to find what a call has done whose answer was lost."""
+
+Call = tuple[str, int]
+"""An action, and which of its calls in the build."""
+
+_recorded: list[Call] = []
 
 
 @pytest.fixture
-def calls(goldsmith: Cli, write_ami_spec: SpecWriter, account: Lab) -> list[tuple[str, int]]:
-    """The calls of a build in order, each with how many of its action it is; a poll that is repeated is one."""
+def calls(goldsmith: Cli, write_ami_spec: SpecWriter, account: Lab) -> list[Call]:
+    """The calls of a build in order; a poll that is repeated is one."""
     if not _recorded:
         goldsmith.build(write_ami_spec(**SPEC))
         made = [call["action"] for call in account.calls()]
@@ -58,91 +87,107 @@ def looks(action: str) -> bool:
     return action.startswith(("Describe", "Get"))
 
 
-class TestThrottled:
-    def test_every_call_may_be_throttled_and_the_build_succeeds(
-        self, goldsmith: Cli, write_ami_spec: SpecWriter, account: Lab, calls: list[tuple[str, int]]
-    ) -> None:
-        for action in {action for action, _ in calls}:
-            for number in range(1, 60, 2):
-                account.order(Fault.throttled(action, number, number))
-        result = goldsmith.build(write_ami_spec(**SPEC))
-        assert result["status"] == "built"
-        throttled = {call["action"] for call in account.calls() if call["fault"]}
-        assert throttled == {action for action, _ in calls}
+def test_every_call_may_be_throttled_and_every_answer_lost_and_nothing_is_made_twice(
+    goldsmith: Cli, write_ami_spec: SpecWriter, account: Lab
+) -> None:
+    before = resources(account.environment)
+    for action in ACTIONS:
+        for number in range(1, 60, 3):
+            account.order(Fault.throttled(action, number, number))
+            account.order(Fault(action, "lost", first=number + 1, last=number + 1))
+    account.clear_calls()
+    result = goldsmith.build(write_ami_spec(**SPEC))
+    account.clear_faults()
+    assert result["status"] == "built"
+    for fault in ("error", "lost"):
+        assert {call["action"] for call in account.calls() if call["fault"] == fault} == ACTIONS
+    assert {call["action"] for call in account.calls()} <= ACTIONS | AFTER_A_LOSS
+    made = only_new(before, resources(account.environment))
+    assert made["eu-west-1"]["images"] == [result["artifact"]["id"]]
+    assert len(made["eu-central-1"]["images"]) == 1
+    assert {kind for region in made.values() for kind in region} <= {"images", "snapshots", "parameters"}
 
-    def test_every_answer_may_be_lost_and_nothing_is_made_twice(
-        self, goldsmith: Cli, write_ami_spec: SpecWriter, account: Lab, calls: list[tuple[str, int]]
-    ) -> None:
-        before = resources(account.environment)
-        for action in {action for action, _ in calls}:
-            for number in range(1, 60, 2):
-                account.order(Fault(action, "lost", first=number, last=number))
-        result = goldsmith.build(write_ami_spec(**SPEC))
+
+class Builds:
+    """Builds with one call that goes wrong, of a home and an account that they share."""
+
+    def __init__(self, goldsmith: Cli, account: Lab, spec: Path) -> None:
+        self._goldsmith = goldsmith
+        self._account = account
+        self._spec = spec
+
+    def refused(self, action: str, number: int) -> None:
+        """Build with a call that is refused: the build says so, and leaves a good image or nothing."""
+        account = self._account
         account.clear_faults()
-        assert result["status"] == "built"
-        made = only_new(before, resources(account.environment))
-        assert made["eu-west-1"]["images"] == [result["artifact"]["id"]]
-        assert len(made["eu-central-1"]["images"]) == 1
-        assert {kind for region in made.values() for kind in region} <= {"images", "snapshots", "parameters"}
+        before = resources(account.environment)
+        account.order(Fault(action, "error", "UnauthorizedOperation", first=number, last=number))
+        done = self._goldsmith("build", self._spec, "--json", code=None)
+        account.clear_faults()
+        result = _result(done.stdout)
+        if action == "GetCallerIdentity":
+            assert done.returncode == 3
+        elif done.returncode == 0:  # what only cleans up, or looks, is tried again
+            assert action.startswith(("Describe", "Terminate", "Delete")), done.stdout
+        else:
+            assert done.returncode == 1
+            assert action in json.dumps(result["failure"]), result["failure"]
+        left = only_new(before, resources(account.environment))
+        _expect_only_a_good_image(result, left)
+
+    def killed(self, action: str, number: int) -> None:
+        """Kill a build when a call is done, before it has the answer, and sweep: nothing unfinished is left."""
+        account = self._account
+        account.clear_faults()
+        before = resources(account.environment)
+        account.order(Fault(action, "hold", first=number, last=number))
+        runner = self._goldsmith.start("build", self._spec)
+        try:
+            assert account.wait_held(60), "the call was not made"
+        finally:
+            runner.send_signal(signal.SIGKILL)
+            runner.communicate()
+        self._goldsmith("sweep")
+        account.clear_faults()
+        left = only_new(before, resources(account.environment))
+        assert not left or _is_published(account, left), left
+        for build in self._goldsmith.home.glob("builds/*"):
+            assert list(Path("/dev/shm").glob(f"goldsmith-{build.name}*")) == []
 
 
-class TestRefused:
+@pytest.fixture
+def builds(goldsmith: Cli, account: Lab, write_ami_spec: SpecWriter) -> Builds:
+    return Builds(goldsmith, account, write_ami_spec(**SPEC))
+
+
+# `test_ec2_trouble` has a refused RunInstances, `test_ec2_resume` a refused CopyImage.
+@pytest.mark.parametrize("action", ["CreateImage", "TerminateInstances"])
+def test_a_call_may_be_refused_and_nothing_stays(builds: Builds, action: str) -> None:
+    builds.refused(action, 1)
+
+
+@pytest.mark.parametrize("action", ["RunInstances", "CreateImage", "CopyImage"])
+def test_the_runner_may_be_killed_after_a_change_and_a_sweep_leaves_nothing(builds: Builds, action: str) -> None:
+    builds.killed(action, 1)
+
+
+@pytest.mark.exhaustive
+class TestEveryCall:
     def test_every_call_may_be_refused_and_nothing_stays(
-        self,
-        goldsmith: Cli,
-        write_ami_spec: SpecWriter,
-        account: Lab,
-        calls: list[tuple[str, int]],
-        subtests: pytest.Subtests,
+        self, builds: Builds, calls: list[Call], subtests: pytest.Subtests
     ) -> None:
         # A look that is refused is dealt with alike wherever it is.
         for action, number in [(action, number) for action, number in calls if number == 1 or not looks(action)]:
             with subtests.test(f"{action} {number}"):
-                account.clear_faults()
-                before = resources(account.environment)
-                account.order(Fault(action, "error", "UnauthorizedOperation", first=number, last=number))
-                done = goldsmith("build", write_ami_spec(**SPEC), "--json", code=None)
-                account.clear_faults()
-                result = _result(done.stdout)
-                if action == "GetCallerIdentity":
-                    assert done.returncode == 3
-                elif done.returncode == 0:  # what only cleans up, or looks, is tried again
-                    assert action.startswith(("Describe", "Terminate", "Delete")), done.stdout
-                else:
-                    assert done.returncode == 1
-                    assert action in json.dumps(result["failure"]), result["failure"]
-                left = only_new(before, resources(account.environment))
-                _expect_only_a_good_image(result, left)
+                builds.refused(action, number)
 
-
-class TestKilled:
     def test_the_runner_may_be_killed_after_every_change_and_a_sweep_leaves_nothing(
-        self,
-        goldsmith: Cli,
-        write_ami_spec: SpecWriter,
-        account: Lab,
-        calls: list[tuple[str, int]],
-        subtests: pytest.Subtests,
+        self, builds: Builds, calls: list[Call], subtests: pytest.Subtests
     ) -> None:
-        spec = write_ami_spec(**SPEC)
         # After a look there is what there was before it.
         for action, number in [(action, number) for action, number in calls if not looks(action)]:
             with subtests.test(f"{action} {number}"):
-                account.clear_faults()
-                before = resources(account.environment)
-                account.order(Fault(action, "hold", first=number, last=number))
-                runner = goldsmith.start("build", spec)
-                try:
-                    assert account.wait_held(60), "the call was not made"
-                finally:
-                    runner.send_signal(signal.SIGKILL)
-                    runner.communicate()
-                goldsmith("sweep")
-                account.clear_faults()
-                left = only_new(before, resources(account.environment))
-                assert not left or _is_published(account, left), left
-                for build in goldsmith.home.glob("builds/*"):
-                    assert list(Path("/dev/shm").glob(f"goldsmith-{build.name}*")) == []
+                builds.killed(action, number)
 
 
 def _result(text: str) -> dict[str, Any]:
