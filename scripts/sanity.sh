@@ -10,7 +10,8 @@ readonly top
 readonly python=$top/.venv/bin/python home=$top/build/sanity
 
 # ansible-test would load get-pip.py from a server of its own to bring pip into those environments; where this script's
-# stand-in lies instead, the project's pip does it, from the package index this machine is set up for.
+# stand-in lies instead, the project's pip does it, from the package index this machine is set up for. It runs under the
+# project's Python, as a pip that is older than the environment's Python would not run under that one.
 write_bootstrap() {
   local version
   version=$(
@@ -22,9 +23,10 @@ PYTHON
   )
   mkdir -p "$home/.ansible/test/cache"
   cat >"$home/.ansible/test/cache/get_pip_${version//./_}.py" <<PYTHON
-import os, sys
+import os, sys, sysconfig
 packages = [argument for argument in sys.argv[1:] if argument not in ("--no-setuptools", "--no-wheel")]
-os.execv("$python", ["$python", "-m", "pip", "--python", sys.executable, "--quiet", "install", *packages])
+options = ["--quiet", "--no-compile", "--target", sysconfig.get_path("purelib")]
+os.execv("$python", ["$python", "-m", "pip", "install", *options, *packages])
 PYTHON
 }
 
