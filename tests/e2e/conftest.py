@@ -57,8 +57,8 @@ class Cli:
         return os.environ | {"GOLDSMITH_HOME": str(self.home)} | self.environ
 
     def build(self, spec: Path, *options: str, code: int = 0) -> dict[str, Any]:
-        """Build a spec of one build, and return the result that `--json` gives."""
-        return self.builds(spec, *options, code=code)[0]
+        """Build a spec of one build, up to date or not, and return the result that `--json` gives."""
+        return self.builds(spec, "--force", *options, code=code)[0]
 
     def builds(self, *arguments: object, code: int = 0) -> list[dict[str, Any]]:
         done = self("build", *arguments, "--json", code=code)

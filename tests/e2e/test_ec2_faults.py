@@ -122,7 +122,7 @@ class Builds:
         account.clear_faults()
         before = resources(account.environment)
         account.order(Fault(action, "error", "UnauthorizedOperation", first=number, last=number))
-        done = self._goldsmith("build", self._spec, "--json", code=None)
+        done = self._goldsmith("build", "--force", self._spec, "--json", code=None)
         account.clear_faults()
         result = _result(done.stdout)
         if action == "GetCallerIdentity":
@@ -141,7 +141,7 @@ class Builds:
         account.clear_faults()
         before = resources(account.environment)
         account.order(Fault(action, "hold", first=number, last=number))
-        runner = self._goldsmith.start("build", self._spec)
+        runner = self._goldsmith.start("build", "--force", self._spec)
         try:
             assert account.wait_held(60), "the call was not made"
         finally:

@@ -29,11 +29,13 @@ from goldsmith.cli._common import (
 from goldsmith.errors import EnvironmentFault, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from goldsmith.build import Done
+    from goldsmith.patching.survey import Survey
+    from goldsmith.patching.verdict import Verdict
     from goldsmith.progress import Reporter
-    from goldsmith.registry import Registry
+    from goldsmith.registry import ArtifactRecord, Registry
 
 
 @click.command()
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
 )
 @offline_option
 @cve_data_option
+@click.option("--force", is_flag=True, help="Build also what is up to date.")
 @click.option("--resume", metavar="BUILD", help="Publish the image of BUILD, whose publication failed or was cut off.")
 @json_option
 def build(
@@ -75,16 +78,20 @@ def build(
     outdated: bool,
     offline: bool,
     cve_data: str,
+    force: bool,
     resume: str | None,
     machine: bool,
 ) -> None:
-    """Build the images of SPECs, and of all specs in FOLDERs, and record them."""
+    """Build the images of SPECs, and of all specs in FOLDERs, and record them.
+
+    An image of which nothing has changed is not built again.
+    """
     from goldsmith.build import BuildRun, Options
     from goldsmith.home import home
     from goldsmith.interrupt import interruptible
+    from goldsmith.patching.cves import NONE
     from goldsmith.progress import reporter
-    from goldsmith.show.builds import done_document, done_text
-    from goldsmith.show.patching import outdated_lines
+    from goldsmith.show.builds import current_document, current_text, done_document, done_text
 
     if (bool(specs) or outdated) == bool(resume):
         raise InputError("name SPECs to build, or a build by --resume", "goldsmith build --help tells more.")
@@ -102,18 +109,20 @@ def build(
         reporter(machine=machine, verbose=verbosity > 0) as shown,
     ):
         unknown: list[str] = []
-        if outdated:
-            survey = surveyed(registry, builds, offline=offline, cve_data=cve_data)
-            for line in (*survey.notes, *outdated_lines(survey)):
-                say(line)
-            builds, unknown = [verdict.build for verdict in survey.stale if verdict.build], survey.faults
-            options = replace(options, indexes={verdict.label: verdict.indexes for verdict in survey.stale})
+        current: dict[str, ArtifactRecord] = {}
+        if outdated or not (force or resume):
+            survey = surveyed(registry, builds, offline=offline, cve_data=cve_data if outdated else NONE)
+            needed, current, unknown = _needed(survey, registry, outdated=outdated)
+            builds = [verdict.build for verdict in needed if verdict.build]
+            options = replace(options, indexes={verdict.label: verdict.indexes for verdict in needed})
         if resume:
             done = [_resumed(resume, registry, shown, cancelled.is_set)]
         elif builds:
             done = BuildRun(home(), registry, shown, options, cancelled.is_set).run(builds)
         else:
             done = []
+    for label, artifact in current.items():
+        click.echo(json.dumps(current_document(label, artifact)) if machine else current_text(label, artifact))
     for one in done:
         click.echo(json.dumps(done_document(one)) if machine else "\n" + done_text(one))
     if cancelled.is_set():
@@ -121,6 +130,21 @@ def build(
     if unknown:
         raise EnvironmentFault("not every image could be judged:\n" + "\n".join(unknown))
     sys.exit(max((one.exit_code for one in done), default=0))
+
+
+def _needed(
+    survey: Survey, registry: Registry, *, outdated: bool
+) -> tuple[Sequence[Verdict], dict[str, ArtifactRecord], list[str]]:
+    """Return which builds are to be done, which artifacts are good as they are, and what could not be judged."""
+    from goldsmith.current import up_to_date
+    from goldsmith.show.patching import outdated_lines
+
+    if outdated:
+        for line in (*survey.notes, *outdated_lines(survey)):
+            say(line)
+        return survey.stale, {}, survey.faults
+    current = up_to_date(survey.verdicts, registry)
+    return [verdict for verdict in survey.verdicts if verdict.label not in current], current, []
 
 
 def _resumed(name: str, registry: Registry, shown: Reporter, cancelled: Callable[[], bool]) -> Done:

@@ -75,6 +75,24 @@ def _ec2_plan(plan: Plan) -> Iterable[str]:
         yield f"retire   {retire['action']} older ones, keep the {retire['keep']} newest"
 
 
+def current_document(label: str, artifact: ArtifactRecord) -> dict[str, Any]:
+    """Return a build that was not needed as plain data for JSON."""
+    return {
+        "kind": "up-to-date",
+        "label": label,
+        "version": artifact.version.label,
+        "build": artifact.build,
+        "artifact": artifact.identity,
+        "tags": list(artifact.tags),
+    }
+
+
+def current_text(label: str, artifact: ArtifactRecord) -> str:
+    """Say that a build was not needed, and which artifact there is."""
+    called = ", ".join(artifact.tags) or artifact.identity
+    return f"{label} is up to date: version {artifact.version.label}, {called} (build it all the same: --force)"
+
+
 def done_document(done: Done) -> dict[str, Any]:
     """Return a build that has ended as plain data for JSON: its result without the long lists, and its record."""
     result = done.result.document()

@@ -49,6 +49,8 @@ class Target:
         regions: Returns the regions of a cloud in which a build with these options makes things, for sweeping.
         newest: Given a source and options, says what a build would start from now, without making anything; None where
             only a build can tell. Raises `EnvironmentFault` when it cannot be found out.
+        there: Given an artifact's identity, tags and region, says whether it is there as it is recorded. Raises
+            `EnvironmentFault` when it cannot be found out. None where only a build can tell.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Target:
     from_artifact: Callable[[str], Mapping[str, Any]] = lambda identity: {"id": identity}
     regions: Callable[[Any], Sequence[str]] = lambda _options: ()
     newest: Callable[[Any, Any], Base | None] = lambda _source, _options: None
+    there: Callable[[str, Sequence[str], str | None], bool] | None = None
 
 
 def installed() -> dict[str, Target]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -154,6 +155,19 @@ def _newest(source: DockerSource, _options: object) -> Base | None:
             ) from error
 
 
+def _there(identity: str, tags: Sequence[str], _region: str | None) -> bool:
+    """Return whether the engine has an image, and all its tags still name it."""
+    from docker.errors import DockerException, ImageNotFound  # noqa: PLC0415
+
+    with closing(engine()) as client:
+        try:
+            return set(tags) <= set(client.images.get(identity).tags)
+        except ImageNotFound:
+            return False
+        except DockerException as error:
+            raise EnvironmentFault(f"the Docker engine does not say whether it has {identity}: {error}") from error
+
+
 target = Target(
     name="docker",
     source=DockerSource,
@@ -161,5 +175,6 @@ target = Target(
     playbook="goldsmith.images.docker",
     require=_require,
     newest=_newest,
+    there=_there,
     from_artifact=lambda identity: {"image": identity, "pull": "never"},
 )

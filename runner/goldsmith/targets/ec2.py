@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -312,6 +313,26 @@ def _newest(source: Ec2Source, options: Ec2Options) -> Base | None:
         raise EnvironmentFault(f"what {wanted.called} is now cannot be found out: {explain(error)}") from error
 
 
+def _there(identity: str, _tags: Sequence[str], region: str | None) -> bool:
+    """Return whether EC2 has an image, and it can be used."""
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    from ansible_collections.goldsmith.images.plugins.module_utils._aws import Aws, explain  # noqa: PLC0415
+    from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault  # noqa: PLC0415
+
+    try:
+        found = Aws(region=region).client("ec2").describe_images(Owners=["self"], ImageIds=[identity])["Images"]
+    except Fault as fault:
+        raise EnvironmentFault(f"whether {identity} is there cannot be found out: {fault}") from fault
+    except ClientError as error:
+        if error.response["Error"]["Code"].startswith("InvalidAMIID"):
+            return False
+        raise EnvironmentFault(f"whether {identity} is there cannot be found out: {explain(error)}") from error
+    except BotoCoreError as error:
+        raise EnvironmentFault(f"whether {identity} is there cannot be found out: {explain(error)}") from error
+    return any(image["State"] == "available" for image in found)
+
+
 target = Target(
     name="ec2",
     source=Ec2Source,
@@ -319,6 +340,7 @@ target = Target(
     playbook="goldsmith.images.ec2",
     require=_require,
     newest=_newest,
+    there=_there,
     publish="goldsmith.images.ec2_publish",
     regions=_regions,
     from_artifact=lambda identity: {"id": identity},
