@@ -8,6 +8,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,15 +73,29 @@ class Cli:
         return json.loads((self.home / "builds" / build / "manifest.json").read_text())
 
 
-@pytest.fixture
-def goldsmith(tmp_path: Path, docker_client: docker.DockerClient) -> Iterator[Cli]:
-    cli = Cli(tmp_path / "home", f"t-{uuid.uuid4().hex[:8]}")
+@contextmanager
+def _command(folder: Path, client: docker.DockerClient) -> Iterator[Cli]:
+    """The command with a home in a folder; what it left in the engine is removed afterwards."""
+    cli = Cli(folder / "home", f"t-{uuid.uuid4().hex[:8]}")
     yield cli
     labelled = {"label": f"io.goldsmith.name={cli.name}"}
-    for container in docker_client.containers.list(all=True, filters=labelled):
+    for container in client.containers.list(all=True, filters=labelled):
         container.remove(force=True, v=True)
-    for image in docker_client.images.list(filters=labelled):
-        docker_client.images.remove(image.id, force=True)
+    for image in client.images.list(filters=labelled):
+        client.images.remove(image.id, force=True)
+
+
+@pytest.fixture
+def goldsmith(tmp_path: Path, docker_client: docker.DockerClient) -> Iterator[Cli]:
+    with _command(tmp_path, docker_client) as cli:
+        yield cli
+
+
+@pytest.fixture(scope="module")
+def shared_goldsmith(tmp_path_factory: pytest.TempPathFactory, docker_client: docker.DockerClient) -> Iterator[Cli]:
+    """The command for a build that the tests of one file look at."""
+    with _command(tmp_path_factory.mktemp("shared"), docker_client) as cli:
+        yield cli
 
 
 SpecWriter = Callable[..., Path]
@@ -100,17 +115,25 @@ def _writer(folder: Path, defaults: Mapping[str, Any]) -> SpecWriter:
     return write
 
 
+def _small(name: str, image: str) -> dict[str, Any]:
+    """A spec of an image, without layers."""
+    return {
+        "name": name,
+        "platforms": {"debian-12": {"docker": {"image": image, "pull": "never"}}},
+        "targets": {"docker": {"tags": ["{{ version }}"]}},
+    }
+
+
 @pytest.fixture
 def write_spec(goldsmith: Cli, tmp_path: Path, python_image: str) -> SpecWriter:
     """Writes a small spec: of the image with Python, with one layer of tasks unless other keys are given."""
-    return _writer(
-        tmp_path / "spec",
-        {
-            "name": goldsmith.name,
-            "platforms": {"debian-12": {"docker": {"image": python_image, "pull": "never"}}},
-            "targets": {"docker": {"tags": ["{{ version }}"]}},
-        },
-    )
+    return _writer(tmp_path / "spec", _small(goldsmith.name, python_image))
+
+
+@pytest.fixture(scope="module")
+def write_shared_spec(shared_goldsmith: Cli, python_image: str) -> SpecWriter:
+    """Writes a spec as `write_spec` does, for `shared_goldsmith`."""
+    return _writer(shared_goldsmith.home.parent / "spec", _small(shared_goldsmith.name, python_image))
 
 
 @pytest.fixture
