@@ -145,17 +145,22 @@ def account(goldsmith: Cli, lab: Lab) -> Lab:
     return lab
 
 
-@pytest.fixture
-def write_ami_spec(goldsmith: Cli, account: Lab, tmp_path: Path) -> SpecWriter:
-    """Writes a small spec of an AMI, with one layer of tasks unless other keys are given."""
+def ami_spec_writer(folder: Path, name: str) -> SpecWriter:
+    """Return what writes a small spec of an AMI, with one layer of tasks unless other keys are given."""
     return _writer(
-        tmp_path / "spec",
+        folder,
         {
-            "name": goldsmith.name,
+            "name": name,
             "platforms": {"debian-12": {"ec2": {"ami": {"owner": "136693071363", "name": "debian-12-amd64-*"}}}},
             "targets": {"ec2": {"region": "eu-west-1"}},
         },
     )
+
+
+@pytest.fixture
+def write_ami_spec(goldsmith: Cli, account: Lab, tmp_path: Path) -> SpecWriter:
+    """Writes a small spec of an AMI: see `ami_spec_writer`."""
+    return ami_spec_writer(tmp_path / "spec", goldsmith.name)
 
 
 def leftovers(client: docker.DockerClient, name: str) -> list[str]:

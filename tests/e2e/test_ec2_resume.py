@@ -19,9 +19,12 @@ pytestmark = [pytest.mark.docker, pytest.mark.network]
 TARGETS = {
     "ec2": {
         "region": "eu-west-1",
-        "root_volume": {"encrypted": False},
+        "root_volume": {"encrypted": False, "size": 12},
         "copy_to": ["eu-central-1"],
-        "share_with": {"accounts": ["111122223333"]},
+        "share_with": {"accounts": ["111122223333"], "snapshots": True},
+        "ssm_parameter": "/images/web",
+        "deprecate_after": "180d",
+        "tags": {"team": "os"},
     }
 }
 
@@ -35,8 +38,8 @@ def resume(goldsmith: Cli, build: str, account: Lab) -> tuple[dict[str, Any], li
     return result, [call["action"] for call in account.calls()]
 
 
-@pytest.mark.parametrize("action", ["CopyImage", "ModifyImageAttribute"])
-def test_a_build_that_was_killed_while_it_published_is_resumed(
+@pytest.mark.parametrize("action", ["CopyImage", pytest.param("ModifyImageAttribute", marks=pytest.mark.exhaustive)])
+def test_a_build_that_was_killed_while_it_published_is_resumed_and_goes_where_the_spec_says(
     goldsmith: Cli, write_ami_spec: SpecWriter, account: Lab, action: str
 ) -> None:
     before = resources(account.environment)
@@ -58,14 +61,20 @@ def test_a_build_that_was_killed_while_it_published_is_resumed(
     made = only_new(before, resources(account.environment))
     assert made["eu-west-1"]["images"] == [result["artifact"]["id"]]
     assert made["eu-central-1"]["images"] == [result["artifact"]["images"]["eu-central-1"]["id"]]
-    assert {kind for region in made.values() for kind in region} == {"images", "snapshots"}
+    assert {kind for region in made.values() for kind in region} == {"images", "snapshots", "parameters"}
     assert not list(Path("/dev/shm").glob(f"goldsmith-{build}*"))
     for region in made:
         [image] = made[region]["images"]
-        shared = client(account.environment, region=region).describe_image_attribute(
-            ImageId=image, Attribute="launchPermission"
-        )
+        ec2 = client(account.environment, region=region)
+        shared = ec2.describe_image_attribute(ImageId=image, Attribute="launchPermission")
         assert shared["LaunchPermissions"] == [{"UserId": "111122223333"}]
+        [found] = ec2.describe_images(ImageIds=[image])["Images"]
+        marks = {tag["Key"]: tag["Value"] for tag in found["Tags"]}
+        assert (marks["team"], marks["goldsmith:state"]) == ("os", "published")
+        assert found["DeprecationTime"] > "2026"
+    parameter = client(account.environment, "ssm").get_parameter(Name="/images/web")["Parameter"]
+    assert parameter["Value"] == result["artifact"]["id"]
+    assert result["artifact"]["size"] == 12 << 30
     shown = json.loads(goldsmith("images", "show", goldsmith.name, "--json").stdout)
     assert shown["versions"][0]["builds"][0]["state"] == "built"
 
@@ -87,10 +96,4 @@ def test_a_publication_that_failed_keeps_the_image_and_is_resumed_with_a_mended_
     assert result["artifact"]["published"]
     assert "CopyImage" not in calls
     assert "there is nothing left to do" in goldsmith("build", "--resume", failed["build"], code=2).stderr
-
-
-def test_what_failed_before_there_was_an_image_cannot_be_resumed(goldsmith: Cli, write_ami_spec: SpecWriter) -> None:
-    failed = goldsmith.build(write_ami_spec("- ansible.builtin.fail:"), code=1)
-    said = goldsmith("build", "--resume", failed["build"], code=2).stderr
-    assert "has no image to publish" in said
     assert "name SPECs to build, or a build by --resume" in goldsmith("build", code=2).stderr

@@ -111,6 +111,7 @@ def test_time_of_deprecation_is_told(run_in_lab: Run, ec2: Any, own_image: str) 
         ({"id": "ami-0123456789abcdef0"}, "there is no image ami-0123456789abcdef0 in eu-west-1"),
         ({"owner": DEBIAN, "name": "debian-99-*"}, "no image in eu-west-1 answers to"),
         ({"owner": DEBIAN, "name": "debian-12-*", "architecture": "arm64"}, "is built for x86_64, not for arm64"),
+        ({"owner": DEBIAN, "name": "debian-12-*", "region": "eu-nowhere-1"}, "is the region enabled in the account?"),
         ({"filters": {"name": "debian-12-*"}}, "owner"),
         ({"owner": DEBIAN}, "a name, or filters"),
     ],
