@@ -23,15 +23,14 @@ from .account import client
 
 pytestmark = pytest.mark.docker
 
-LOCKED_OUT = """
+BROKEN = """
 - name: Let the administrator in no more
   ansible.builtin.command: mv /home/admin/.ssh/authorized_keys /home/admin/.ssh/mistake
   when: inventory_hostname == 'one'
   changed_when: true
-"""
-SERVICE_FAILED = """
 - name: Break a service, as settings that it does not bear would
   ansible.builtin.command: systemd-run --unit=application false
+  when: inventory_hostname == 'two'
   changed_when: true
 """
 LOST = """
@@ -40,6 +39,10 @@ LOST = """
   when: inventory_hostname == 'three'
   changed_when: true
 """
+# What the role does is the subject of the role's own tests: here the least of it is enough.
+CONTROLS = Path(__file__).parents[2] / "roles/os_hardening/vars/main"
+AREAS = [path.stem.removeprefix("controls_") for path in CONTROLS.glob("controls_*.yml")]
+LITTLE = {f"os_hardening_{area}_enabled": area == "banners" for area in AREAS}
 
 
 @dataclass
@@ -126,6 +129,8 @@ def fleet(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]
         "ansible_ssh_common_args": "-o UserKnownHostsFile=/dev/null",
         "ansible_python_interpreter": "/usr/bin/python3",
     }
+    hosts["two"] |= LITTLE
+    hosts["three"] |= LITTLE
     inventory = folder / "inventory.json"
     inventory.write_text(json.dumps({"all": {"hosts": hosts, "vars": login}}))
     yield Fleet(inventory, folder)
@@ -135,9 +140,9 @@ def fleet(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]
 def test_an_audit_tells_of_every_machine_and_changes_none(fleet: Fleet) -> None:
     look = 'sh -c \'find / -xdev -type f -newer /run/before -not -path "/var/log/*" -not -path "*/.ansible/*"\''
     fleet.sh("one", "touch /run/before")
-    done = fleet.run("audit", goldsmith_strict="{{ inventory_hostname == 'two' }}")
+    done = fleet.run("audit", "--limit", "one,two", goldsmith_strict="{{ inventory_hostname == 'two' }}")
     records = fleet.records("audit")
-    assert {name: record["status"] for name, record in records.items()} == dict.fromkeys(("one", "two", "three"), "ok")
+    assert {name: record["status"] for name, record in records.items()} == dict.fromkeys(("one", "two"), "ok")
     one = records["one"]
     assert one["system"].startswith("Debian 12") and one["counts"]["not_compliant"] > 0
     assert {"id", "title", "area", "level", "status"} <= one["controls"][0].keys()
@@ -149,29 +154,28 @@ def test_an_audit_tells_of_every_machine_and_changes_none(fleet: Fleet) -> None:
     assert re.search(r"^two .* failed=1 ", done.stdout, re.MULTILINE), done.stdout
 
 
-def test_a_machine_that_lets_nobody_in_any_more_ends_the_run_before_the_next_batch(fleet: Fleet) -> None:
-    done = fleet.run("harden", goldsmith_before=fleet.hook(LOCKED_OUT), goldsmith_serial=[2, 1])
+def test_machines_that_let_nobody_in_or_lost_a_service_are_named_and_end_the_run_before_the_next_batch(
+    fleet: Fleet,
+) -> None:
+    done = fleet.run("harden", goldsmith_before=fleet.hook(BROKEN), goldsmith_serial=[2, 1], **LITTLE)
     assert done.returncode != 0
     assert "one: FAILED afterwards: " in done.stdout, done.stdout
-    assert "two: ok, " in done.stdout and "three: not begun" in done.stdout
+    assert "two: FAILED afterwards: services that ran before have failed: application.service" in done.stdout
+    assert "three: not begun" in done.stdout
     records = fleet.records("harden")
-    assert {name: record["status"] for name, record in records.items()} == {"one": "failed", "two": "ok"}
+    assert {name: record["status"] for name, record in records.items()} == {"one": "failed", "two": "failed"}
     assert records["two"]["counts"]["changed"] > 0
     assert "Permission denied" in records["one"]["failure"]["message"]
 
 
 def test_a_machine_that_is_lost_is_told_of_by_the_others_of_its_batch_which_come_through(fleet: Fleet) -> None:
-    done = fleet.run("harden", "--limit", "two,three", goldsmith_after=fleet.hook(LOST), goldsmith_serial=2)
+    options = {"goldsmith_after": fleet.hook(LOST), "goldsmith_serial": 2, **LITTLE}
+    done = fleet.run("harden", "--limit", "two,three", **options)
     assert done.returncode != 0
-    assert "three: LOST while it was being worked on" in done.stdout, done.stdout
+    assert "two: ok" in done.stdout and "three: LOST while it was being worked on" in done.stdout, done.stdout
     records = fleet.records("harden")
     assert {name: record["status"] for name, record in records.items()} == {"two": "ok", "three": "lost"}
+    # Of what it was held to before, nothing is to be done; of the service that had failed then, nothing is told now.
+    assert records["two"]["counts"]["changed"] == 0
     restarted = fleet.sh("two", "systemctl restart ssh && systemctl is-active ssh")
     assert "active" in restarted
-
-
-def test_a_service_that_fails_meanwhile_is_named_and_a_second_run_changes_nothing(fleet: Fleet) -> None:
-    again = fleet.run("harden", "--limit", "two", goldsmith_before=fleet.hook(SERVICE_FAILED))
-    assert again.returncode != 0
-    assert "two: FAILED afterwards: services that ran before have failed: application.service" in again.stdout
-    assert fleet.records("harden")["two"]["counts"]["changed"] == 0
