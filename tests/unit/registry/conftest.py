@@ -40,7 +40,11 @@ def made(server: postgresql.Server) -> str:
     return name
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+# What the two databases do differently, such as transactions side by side, is shown of both every day.
+of_both = pytest.mark.parametrize("url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)], indirect=True)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=[pytest.mark.slow, pytest.mark.exhaustive])])
 def url(request: pytest.FixtureRequest, home: Path) -> Iterator[str]:
     """URL of a registry, once in a file and once in PostgreSQL."""
     if request.param == "sqlite":

@@ -17,6 +17,8 @@ import pytest
 from goldsmith.registry import Registry
 from goldsmith.result import BuildResult
 
+from .conftest import of_both
+
 pytestmark = pytest.mark.slow
 
 WORKER = Path(__file__).with_name("worker.py")
@@ -59,6 +61,7 @@ def check(url: str) -> None:
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
 
 
+@of_both
 def test_processes_that_record_side_by_side_get_versions_without_gap_or_double(url: str) -> None:
     with workers(url, ["web"] * 4, 8) as processes:
         finish(processes)
@@ -71,7 +74,8 @@ def test_processes_that_record_side_by_side_get_versions_without_gap_or_double(u
         assert registry.running_builds() == ()
 
 
-@pytest.mark.parametrize("round_", range(3))
+@of_both
+@pytest.mark.parametrize("round_", [0, *(pytest.param(one, marks=pytest.mark.exhaustive) for one in (1, 2))])
 def test_a_process_killed_while_it_records_leaves_whole_records_and_no_lock(
     url: str, round_: int, result: Callable[..., BuildResult]
 ) -> None:
@@ -104,6 +108,7 @@ def test_a_registry_that_many_processes_open_first_is_made_once(tmp_path: Path) 
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
+@of_both
 def test_threads_of_one_process_share_a_registry(registry: Registry, result: Callable[..., BuildResult]) -> None:
     version = registry.new_version("web", "f")
 

@@ -12,6 +12,8 @@ from sqlalchemy import create_engine, insert
 from goldsmith.registry import Registry, models
 from goldsmith.result import Artifact, BuildResult, Package, Source
 
+from .conftest import of_both
+
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 LIBC = Package("deb", "libc6", "2.36-9", "amd64", "glibc", "2.36-9")
 BASH = Package("deb", "bash", "5.2", "amd64", "bash", "5.2")
@@ -78,6 +80,7 @@ def test_inventories_are_read_together(registry: Registry, build: Callable[..., 
     assert [sorted(found[number]) for number in numbers if number] == [[BASH, LIBC], [BASH]]
 
 
+@of_both
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [

@@ -14,6 +14,8 @@ from goldsmith.errors import EnvironmentFault, GoldsmithError, InputError
 from goldsmith.registry import BuildRecord, Evidence, Registry, TestCounts, Version
 from goldsmith.result import Artifact, BuildResult, ControlResult, Failure, Package, Source, TestResult
 
+from .conftest import of_both
+
 Result = Callable[..., BuildResult]
 Build = Callable[..., BuildRecord]
 
@@ -65,6 +67,7 @@ def test_a_build_that_runs_is_recorded_with_the_process_that_runs_it(registry: R
     assert running.started.utcoffset() == timedelta(0)
 
 
+@of_both
 def test_a_build_that_ended_is_recorded_with_all_it_made(registry: Registry, result: Result) -> None:
     version = registry.new_version("web", "f", "1.2")
     started = datetime(2026, 11, 22, 11, 59, 58, tzinfo=UTC)
@@ -253,6 +256,7 @@ def test_a_parent_that_is_not_recorded_is_refused(registry: Registry, result: Re
     assert registry.find_build("b-1").state == "running"
 
 
+@of_both
 @pytest.mark.parametrize("table", ["image", "version", "build", "inventory", "package"])
 def test_nothing_that_a_record_stands_on_can_be_taken_away(registry: Registry, build: Build, table: str) -> None:
     build("b-1")
@@ -264,6 +268,7 @@ def test_nothing_that_a_record_stands_on_can_be_taken_away(registry: Registry, b
         registry._database.write(delete)
 
 
+@of_both
 def test_images_are_listed_by_name_with_their_newest_version(registry: Registry, build: Build) -> None:
     assert registry.images() == ()
     noon = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -280,6 +285,7 @@ def test_images_are_listed_by_name_with_their_newest_version(registry: Registry,
     assert (web.built, web.size) == (noon + timedelta(hours=1), 300)
 
 
+@of_both
 def test_an_image_is_shown_with_its_versions_newest_first(registry: Registry, build: Build) -> None:
     build("b-1")
     version = registry.new_version("web", "sha256:other", "2.0")
@@ -330,6 +336,7 @@ def test_a_build_whose_id_is_the_beginning_of_another_is_found(registry: Registr
     assert registry.find_build("b-1").id == "b-1"
 
 
+@of_both
 @pytest.mark.parametrize("name", ["2026", "20261122T12000", "0"])
 def test_what_may_mean_several_builds_is_refused_naming_them(registry: Registry, build: Build, name: str) -> None:
     build("20261122T120000-0a0a0a0a")
@@ -351,6 +358,7 @@ def test_the_home_is_made_for_its_owner_only(home: Path) -> None:
     assert home.stat().st_mode & 0o777 == 0o700
 
 
+@of_both
 def test_what_was_recorded_is_there_when_the_registry_is_opened_again(
     registry: Registry, build: Build, url: str
 ) -> None:
@@ -374,6 +382,7 @@ def test_a_path_that_is_no_text_is_recorded_escaped(registry: Registry) -> None:
     assert registry.find_build("b-1").spec == "/specs/\\xff.yml"
 
 
+@of_both
 def test_packages_that_many_builds_share_are_stored_once(registry: Registry, build: Build) -> None:
     shared = tuple(Package("deb", f"p{number}", "1", "amd64") for number in range(1200))
     newer = (Package("deb", "p0", "2", "amd64"), *shared[1:])
@@ -386,6 +395,7 @@ def test_packages_that_many_builds_share_are_stored_once(registry: Registry, bui
     assert count == [1201, 2]
 
 
+@of_both
 def test_an_image_may_hold_more_packages_than_one_statement_takes(registry: Registry, build: Build) -> None:
     many = tuple(Package("deb", f"p{number:05}", "1", "amd64", f"s{number}", "1") for number in range(6000))
     assert build("b-1", packages=many).packages == 6000

@@ -17,6 +17,8 @@ from goldsmith.errors import GoldsmithError
 from goldsmith.registry import Registry
 from goldsmith.result import Artifact, BuildResult, Failure, LayerResult, Package, Source, Status, TestResult
 
+from .conftest import of_both
+
 DOCUMENT: dict[str, Any] = {
     "schema": 1,
     "build": "20261122T120000-0a0a0a0a",
@@ -314,6 +316,7 @@ def test_any_result_survives_being_written_and_read(path: Path, result: BuildRes
     assert BuildResult.read(path) == result
 
 
+@of_both
 @given(result=results())
 @settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None, max_examples=40

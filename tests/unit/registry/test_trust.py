@@ -13,6 +13,8 @@ from goldsmith.errors import GoldsmithError, InputError
 from goldsmith.registry import BuildRecord, Registry, Version
 from goldsmith.result import Source
 
+from .conftest import of_both
+
 Build = Callable[..., BuildRecord]
 
 
@@ -26,6 +28,7 @@ def web(build: Build) -> list[Version]:
     return [build(f"b-{number}").version for number in (1, 2)]
 
 
+@of_both
 def test_a_channel_points_at_what_was_promoted_last_and_keeps_its_history(
     registry: Registry, web: list[Version]
 ) -> None:
@@ -115,6 +118,7 @@ def test_what_cannot_be_promoted_is_refused(registry: Registry, build: Build, we
     assert registry.history() == ()
 
 
+@of_both
 def test_promotions_at_once_all_happen_and_the_last_one_holds(url: str, registry: Registry, build: Build) -> None:
     versions = [build(f"b-{number}").version for number in range(8)]
 
@@ -130,6 +134,7 @@ def test_promotions_at_once_all_happen_and_the_last_one_holds(url: str, registry
     assert registry.resolve("web:production").version == history[0].version
 
 
+@of_both
 def test_nothing_is_found_of_a_version_that_is_revoked_and_the_one_before_is_taken(
     registry: Registry, build: Build, web: list[Version]
 ) -> None:
@@ -166,6 +171,7 @@ def test_a_revocation_tells_which_channels_point_at_it(registry: Registry, web: 
     assert [str(one) for one in registry.revoke("web@2", reason="backdoor").channels] == ["web:production"]
 
 
+@of_both
 def test_a_revocation_names_what_was_built_on_it_and_reaches_it_only_when_asked(
     registry: Registry, build: Build
 ) -> None:
@@ -231,6 +237,7 @@ def test_a_revocation_may_lie_ahead_and_be_brought_forward(registry: Registry, w
         registry.revoke("web@2", reason="again")
 
 
+@of_both
 def test_two_revocations_at_once_leave_one(url: str, registry: Registry, web: list[Version]) -> None:
     def revoke(number: int) -> bool:
         with Registry.open(url) as own:
