@@ -1,4 +1,4 @@
-"""Ten thousand images are judged in seconds, in little memory, by the command as a user runs it."""
+"""Thousands of images are judged in seconds, in little memory, by the command as a user runs it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.unit.patching.archives import TextArchive, debsecan
 
 from goldsmith.registry import Registry
 
-IMAGES, PACKAGES = 10_000, 300
+PACKAGES = 300
 NAMES, VERSIONS = 4_001, 5
 """Packages that there are, and how many versions of each are in use somewhere."""
 pytestmark = pytest.mark.slow
@@ -30,9 +30,16 @@ OFFERED = 60_000
 INGREDIENTS = {f"role:hardening:tasks/{number}.yml": f"{number:064x}" for number in range(150)}
 
 
+# What grows faster than the images shows in a thousand of them as well.
+@pytest.fixture(scope="module", params=[1_000, pytest.param(10_000, marks=pytest.mark.exhaustive)])
+def images(request: pytest.FixtureRequest) -> int:
+    """How many images there are."""
+    return int(request.param)
+
+
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home whose registry holds ten thousand images, no two of which hold the same packages."""
+def home(images: int, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose registry holds images, no two of which hold the same packages."""
     home = tmp_path_factory.mktemp("scale")
     with Registry.open(f"sqlite:///{home}/registry.db"):
         pass
@@ -56,12 +63,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 for version in range(VERSIONS)
             ),
         )
-        images = range(1, IMAGES + 1)
-        database.executemany("INSERT INTO image VALUES (?, ?, 1, '2026-11-01')", ((n, f"i{n}") for n in images))
+        numbers = range(1, images + 1)
+        database.executemany("INSERT INTO image VALUES (?, ?, 1, '2026-11-01')", ((n, f"i{n}") for n in numbers))
         database.executemany(
-            "INSERT INTO version VALUES (?, ?, 1, '1', 'x', 'built', '2026-11-01 00:00:00')", ((n, n) for n in images)
+            "INSERT INTO version VALUES (?, ?, 1, '1', 'x', 'built', '2026-11-01 00:00:00')", ((n, n) for n in numbers)
         )
-        database.executemany("INSERT INTO inventory VALUES (?, ?, ?)", ((n, str(n), PACKAGES) for n in images))
+        database.executemany("INSERT INTO inventory VALUES (?, ?, ?)", ((n, str(n), PACKAGES) for n in numbers))
         # Every image a stretch of its own of the names; nine of eleven packages are the newest, the others of any age.
         database.execute(
             "WITH RECURSIVE k(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM k WHERE n < ? - 1)"
@@ -74,7 +81,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             " source, spec, parameters, secrets, tools, pid, host, inventory_id, ingredients) VALUES (?, ?, ?,"
             " 'debian-12', 'docker', 'built', '2026-11-01 00:00:00', '2026-11-01 00:01:00', '{}', '[]', ?,"
             " '/specs/gone.yml', '{}', '[]', '{}', 1, 'h', ?, ?)",
-            ((f"b{n}", n, f"i{n}/debian-12/docker", source, n, json.dumps(INGREDIENTS)) for n in images),
+            ((f"b{n}", n, f"i{n}/debian-12/docker", source, n, json.dumps(INGREDIENTS)) for n in numbers),
         )
         database.commit()
         database.execute("PRAGMA journal_mode = WAL")
@@ -82,7 +89,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(home: Path) -> Iterator[Server]:
+def server(home: Path, images: int) -> Iterator[Server]:
     """An archive with the newest version of everything, and a security archive with some of it."""
     key = Key(home / "key")
     (home / "keyrings").mkdir()
@@ -108,12 +115,14 @@ def server(home: Path) -> Iterator[Server]:
             database.executemany(
                 "INSERT INTO artifact (id, build_id, type, identity, digests, tags, published, state, details)"
                 " VALUES (?, ?, 'docker', ?, '{}', '[]', 1, 'available', ?)",
-                ((n, f"b{n}", f"sha256:{n}", details) for n in range(1, IMAGES + 1)),
+                ((n, f"b{n}", f"sha256:{n}", details) for n in range(1, images + 1)),
             )
         yield server
 
 
-def test_ten_thousand_images_are_judged_in_half_a_minute_and_less_than_a_gigabyte(home: Path, server: Server) -> None:
+def test_ten_thousand_images_would_be_judged_in_half_a_minute_and_less_than_a_gigabyte(
+    home: Path, server: Server, images: int
+) -> None:
     command = [str(Path(sys.executable).parent / "goldsmith"), "plan", "--json", "--cve-data", str(home / "cves")]
     with (home / "out.json").open("w") as out:
         began = time.monotonic()
@@ -122,13 +131,13 @@ def test_ten_thousand_images_are_judged_in_half_a_minute_and_less_than_a_gigabyt
         seconds, megabytes = time.monotonic() - began, usage.ru_maxrss / 1024
         process.returncode = os.waitstatus_to_exitcode(status)
     measured = f"{seconds:.1f} s, of which {usage.ru_utime + usage.ru_stime:.1f} s at work; {megabytes:.0f} MB"
-    sys.stdout.write(f"{IMAGES} images x {PACKAGES} packages: {measured}\n")
+    sys.stdout.write(f"{images} images x {PACKAGES} packages: {measured}\n")
     assert process.returncode == 0
     said = json.loads((home / "out.json").read_text())
-    assert len(said) == IMAGES and {one["state"] for one in said} == {"rebuild"}
+    assert len(said) == images and {one["state"] for one in said} == {"rebuild"}
     assert all(one["packages"]["judged"] == PACKAGES for one in said)
-    assert 40 < sum(one["packages"]["outdated"] for one in said) / IMAGES < 56, "about one in six is older"
-    assert sum(bool(one["packages"]["security"] and one["packages"]["cves"]) for one in said) > IMAGES * 0.9
+    assert 40 < sum(one["packages"]["outdated"] for one in said) / images < 56, "about one in six is older"
+    assert sum(bool(one["packages"]["security"] and one["packages"]["cves"]) for one in said) > images * 0.9
     # By the processor's time: others may be at work on this machine.
-    assert usage.ru_utime + usage.ru_stime < 30, measured
-    assert megabytes < 1000, measured
+    assert usage.ru_utime + usage.ru_stime < 8 + 22 * images / 10_000, measured
+    assert megabytes < 200 + 800 * images / 10_000, measured
