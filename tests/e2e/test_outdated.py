@@ -41,14 +41,14 @@ INSTALL = """\
 
 @dataclass
 class Mint:
-    """An archive that a test publishes in, and the specs of two images that fetch from it.
+    """An archive that a test publishes in, and the spec of an image that fetches from it.
 
     Attributes:
         www: What is served.
         server: Serves it.
         debs: Packages by name and version.
         key: Signs the archive.
-        specs: Folder of the specs.
+        specs: Folder of the spec.
     """
 
     www: Path
@@ -94,57 +94,42 @@ def mint(goldsmith: Cli, docker_client: docker.DockerClient, tmp_path: Path, pyt
                     "targets": {"docker": {"tags": ["{{ version }}"]}},
                 }
             ).encode(),
-            "child.yml": json.dumps(
-                {
-                    "name": f"{name}-child",
-                    "platforms": {"debian-12": {"docker": {"from": name}}},
-                    "targets": {"docker": {"tags": ["{{ version }}"]}},
-                }
-            ).encode(),
         }
         for path, content in files.items():
             (specs / path).parent.mkdir(parents=True, exist_ok=True)
             (specs / path).write_bytes(content)
         yield Mint(www, server, debs, key, specs)
-    for image in docker_client.images.list(filters={"label": f"io.goldsmith.name={name}-child"}):
-        docker_client.images.remove(image.id, force=True)
 
 
-def states(goldsmith: Cli, *arguments: object, code: int = 0) -> dict[str, Any]:
-    """Return what `plan` says of the images: by the last part of their names, ``base`` or ``child``."""
-    said = json.loads(goldsmith("plan", *arguments, "--json", "--exit-code", code=code).stdout)
-    return {"child" if "-child/" in one["build"] else "base": one for one in said}
+def verdict(goldsmith: Cli, *arguments: object, code: int = 0) -> dict[str, Any]:
+    """Return what `plan` says of the only image."""
+    (said,) = json.loads(goldsmith("plan", *arguments, "--json", "--exit-code", code=code).stdout)
+    return said
 
 
-def test_an_image_that_went_out_of_date_is_told_of_built_anew_and_fresh(
-    goldsmith: Cli, mint: Mint, docker_client: docker.DockerClient
-) -> None:
+def test_an_image_that_went_out_of_date_is_told_of_built_anew_and_fresh(goldsmith: Cli, mint: Mint) -> None:
     mint.publish("goldbar-1.0 goldcoin-1.0")
     goldsmith.build(mint.specs / "base.yml")
-    told = states(goldsmith, mint.specs, code=4)
-    assert (told["base"]["state"], told["child"]["state"]) == ("fresh", "build")
+    assert verdict(goldsmith, mint.specs)["state"] == "fresh"
 
     mint.publish("goldbar-2.0 goldcoin-1.0", "goldcoin-1.1")
-    packages = states(goldsmith, code=4)["base"]["packages"]
+    packages = verdict(goldsmith, code=4)["packages"]
     assert (packages["outdated"], packages["security"], packages["cves"]) == (2, 1, {"CVE-2026-0001": "high"})
     assert [(one["package"], one["candidate"], one["security"]) for one in packages["updates"]] == [
         ("goldbar", "2.0", False),
         ("goldcoin", "1.1", True),
     ]
 
-    built = goldsmith("build", "--outdated", mint.specs, "--jobs", "2")
+    built = goldsmith("build", "--outdated", mint.specs)
     why = "2 packages out of date, 1 of them by security updates: CVE-2026-0001 (high)"
     assert f"{goldsmith.name}/debian-12/docker: {why}" in built.stderr
-    # What is in the child came by way of its base, which was built before it.
-    assert run_image(f"{goldsmith.name}-child:1", "dpkg-query", "-Wf", "${Version}", "goldcoin") == "1.1"
+    assert run_image(f"{goldsmith.name}:2", "dpkg-query", "-Wf", "${Version}", "goldcoin") == "1.1"
 
-    assert [one["state"] for one in states(goldsmith).values()] == ["fresh", "fresh"]
+    assert verdict(goldsmith)["state"] == "fresh"
     path = mint.specs / "install.yml"
     path.write_text(path.read_text() + "- ansible.builtin.command: 'true'\n")
-    told = states(goldsmith, mint.specs, code=4)
-    (reason,) = told["base"]["reasons"]
+    (reason,) = verdict(goldsmith, mint.specs, code=4)["reasons"]
     assert (reason["kind"], reason["text"]) == ("tasks", "layer install: tasks/install.yml changed")
-    assert [reason["kind"] for reason in told["child"]["reasons"]] == ["parent"]
 
 
 def test_the_image_that_a_name_stands_for_is_looked_up_where_a_build_would_look(
