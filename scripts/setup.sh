@@ -222,7 +222,7 @@ virtual_environment() {
     printf 'here: %s\n' "$top" >"$venv/.goldsmith"
   fi
   say "installing the Python packages into .venv (the first time: a minute or two, and 120 MB to load)"
-  (cd "$top" && "${pip[@]}" install --no-compile --progress-bar off -e '.[dev,lab]') 2>&1 </dev/null | tee "$log" |
+  (cd "$top" && "${pip[@]}" install --no-compile --progress-bar off -e '.[dev,lab,fast]') 2>&1 </dev/null | tee "$log" |
     sed -n -u -e 's/^ *Downloading \([^ /]*\).*(\([0-9.]* MB\)).*/setup:   \1 (\2)/p' \
       -e 's/^Installing collected packages.*/setup:   installing them/p' || {
     tail -n 30 "$log" >&2

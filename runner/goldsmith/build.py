@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from goldsmith import home, places, project, roles
+from goldsmith import fast, home, places, project, roles
 from goldsmith.attempt import CANCELLED, PUBLISHED_PHASES, Attempt
 from goldsmith.errors import GoldsmithError, InputError
 from goldsmith.events import Event
@@ -100,7 +100,7 @@ def given(loaded: LoadedSpec, ingredients: Mapping[str, str] | None) -> Inputs:
     """Return what a build is given, for its provenance."""
     from goldsmith.record import inputs  # noqa: PLC0415  what writes evidence is loaded while Ansible runs
 
-    return inputs(loaded, _search(loaded), ingredients or {}, tools())
+    return inputs(loaded, _search(loaded), ingredients or {}, tools() | fast.tools())
 
 
 def signer() -> Signer | None:
@@ -204,7 +204,7 @@ class BuildRun:
                 spec=build.loaded.path.resolve(),  # a plan may be asked for from elsewhere
                 parameters=build.loaded.spec.parameters,
                 secrets=sorted(secrets),
-                tools=tools(),
+                tools=tools() | fast.tools(),
                 ingredients=ingredients,
                 log=directory / LOG,
             )
@@ -260,7 +260,10 @@ class BuildRun:
                 variables=self._variables(attempt, private),
                 log=attempt.directory / LOG,
                 verbosity=self.options.verbosity,
-                environment={"ANSIBLE_COLLECTIONS_PATH": ":".join(map(str, _search(attempt.build.loaded).collections))},
+                environment={
+                    "ANSIBLE_COLLECTIONS_PATH": ":".join(map(str, _search(attempt.build.loaded).collections)),
+                    **fast.environment(),
+                },
             )
             outcome = run(
                 job,

@@ -100,6 +100,7 @@ def build(
         raise InputError("--debug pauses until you press Return, and there is no terminal")
     if debug and jobs > 1:
         raise InputError("--debug pauses one build at a time", "Leave out --jobs.")
+    _say_how_fast()
     options = Options(jobs=jobs, on_error=on_error, debug=debug, verbosity=max(verbosity - 1, 0))
     if lab:
         use_lab()
@@ -145,6 +146,14 @@ def _needed(
         return survey.stale, {}, survey.faults
     current = up_to_date(survey.verdicts, registry)
     return [verdict for verdict in survey.verdicts if verdict.label not in current], current, []
+
+
+def _say_how_fast() -> None:
+    """Tell a user who has installed mitogen when it is of no use."""
+    from goldsmith import fast
+
+    if told := fast.note():
+        say(told)
 
 
 def _resumed(name: str, registry: Registry, shown: Reporter, cancelled: Callable[[], bool]) -> Done:
