@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,13 +25,34 @@ from .conftest import Cli, SpecWriter
 
 NOW = datetime.now(UTC)
 
-PACKAGE = """
-- name: Install a package of a version
+INSTALL = """
+- name: Install a package
   ansible.builtin.shell: |
     mkdir -p /tmp/p/DEBIAN
-    printf 'Package: tool\\nVersion: {version}\\nArchitecture: all\\nMaintainer: x\\nDescription: x\\n' > /tmp/p/DEBIAN/control
+    printf 'Package: tool\\nVersion: 1.0\\nArchitecture: all\\nMaintainer: x\\nDescription: x\\n' > /tmp/p/DEBIAN/control
     dpkg-deb -b /tmp/p /tmp/p.deb && dpkg -i /tmp/p.deb && rm -r /tmp/p /tmp/p.deb
 """
+
+
+def second(first: dict[str, Any], client: docker.DockerClient) -> str:
+    """Make the image of a second version, with a newer package, and record it as a build would; return its id."""
+    made = BuildResult.read(Path(first["record"]).with_name("result.json"))
+    assert made.artifact
+    build = "20261122T120000-0000000b"
+    stamp = ["sed", "-i", f"s/{made.build}/{build}/", "/etc/goldsmith-release"]
+    container = client.containers.run(made.artifact.id, stamp, detach=True)
+    assert container.wait()["StatusCode"] == 0
+    image = str(container.commit(made.name, "2", conf={"Labels": {"io.goldsmith.build": build}}).id)
+    container.remove()
+    with Registry.open() as registry:
+        version = registry.new_version(made.name, "sha256:x")
+        registry.start_build(version, build, platform="debian-12", target="docker", spec="web.yml")
+        packages = tuple(replace(one, version="2.0") if one.name == "tool" else one for one in made.packages)
+        artifact = replace(made.artifact, id=image)
+        registry.finish_build(
+            build, replace(made, build=build, version=version.label, artifact=artifact, packages=packages)
+        )
+    return image
 
 
 @pytest.mark.docker
@@ -44,9 +66,8 @@ def test_containers_and_hosts_are_judged_by_what_they_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("GOLDSMITH_HOME", str(goldsmith.home))
-    first = goldsmith.build(write_spec(PACKAGE.replace("{version}", "1.0")))
-    second = goldsmith.build(write_spec(PACKAGE.replace("{version}", "2.0")))
-    images = {"old": first["artifact"]["id"], "new": second["artifact"]["id"], "other": python_image}
+    first = goldsmith.build(write_spec(INSTALL))
+    images = {"old": first["artifact"]["id"], "new": second(first, docker_client), "other": python_image}
     names = {name: f"{goldsmith.name}-{name}" for name in (*images, "derived")}
     inventory = tmp_path / "hosts.ini"
     started = []

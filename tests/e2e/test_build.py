@@ -160,6 +160,9 @@ def test_the_exported_project_builds_the_same_image_without_the_runner(
     assert leftovers(docker_client, shared_goldsmith.name) == []
 
 
+# The examples show the one, of an image without Python that another one of the same run starts from, and the tests of
+# docker_bootstrap the other.
+@pytest.mark.exhaustive
 def test_a_spec_starts_from_another_one_of_the_same_run_and_keeps_only_the_python_that_a_layer_installed(
     goldsmith: Cli, write_spec: SpecWriter, base_image: str, docker_client: docker.DockerClient, tmp_path: Path
 ) -> None:

@@ -10,7 +10,6 @@ import requests
 
 from ansible_collections.goldsmith.images.plugins.module_utils._debian_cves import Vulnerability
 from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
-from ansible_collections.goldsmith.images.plugins.modules.package_cves import DEBSECAN, Store
 from goldsmith.errors import EnvironmentFault
 from goldsmith.patching._download import in_words
 
@@ -43,6 +42,9 @@ def vulnerabilities(release: str, data: str, cache: Path, *, offline: bool) -> V
     """
     if data == NONE:
         return []
+    # Much of Ansible comes with it, which most builds need not load.
+    from ansible_collections.goldsmith.images.plugins.modules.package_cves import DEBSECAN, Store  # noqa: PLC0415
+
     place = (data or f"{DEBSECAN}{{release}}").replace("{release}", release)
 
     def fetch(address: str) -> bytes:
