@@ -15,7 +15,9 @@ from typing import Any
 
 import docker
 import pytest
+from click.testing import CliRunner, Result
 
+from goldsmith import cli
 from goldsmith.lab import Lab
 
 GOLDSMITH = str(Path(sys.executable).parent / "goldsmith")
@@ -48,6 +50,13 @@ class Cli:
         assert "Traceback" not in done.stderr, done.stderr
         return done
 
+    def ask(self, *arguments: object, code: int = 0) -> Result:
+        """Run it in this process, which spares its start where it only looks things up, and check its exit code."""
+        given = {"GOLDSMITH_HOME": str(self.home)} | self.environ
+        done = CliRunner().invoke(cli.main, [str(argument) for argument in arguments], env=given)
+        assert done.exit_code == code, done.output
+        return done
+
     def start(self, *arguments: object, **kwargs: Any) -> subprocess.Popen[str]:
         """Start it and return at once."""
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} | kwargs
@@ -76,9 +85,9 @@ class Cli:
 @contextmanager
 def _command(folder: Path, client: docker.DockerClient) -> Iterator[Cli]:
     """The command with a home in a folder; what it left in the engine is removed afterwards."""
-    cli = Cli(folder / "home", f"t-{uuid.uuid4().hex[:8]}")
-    yield cli
-    labelled = {"label": f"io.goldsmith.name={cli.name}"}
+    command = Cli(folder / "home", f"t-{uuid.uuid4().hex[:8]}")
+    yield command
+    labelled = {"label": f"io.goldsmith.name={command.name}"}
     for container in client.containers.list(all=True, filters=labelled):
         container.remove(force=True, v=True)
     for image in client.images.list(filters=labelled):
@@ -87,15 +96,15 @@ def _command(folder: Path, client: docker.DockerClient) -> Iterator[Cli]:
 
 @pytest.fixture
 def goldsmith(tmp_path: Path, docker_client: docker.DockerClient) -> Iterator[Cli]:
-    with _command(tmp_path, docker_client) as cli:
-        yield cli
+    with _command(tmp_path, docker_client) as command:
+        yield command
 
 
 @pytest.fixture(scope="module")
 def shared_goldsmith(tmp_path_factory: pytest.TempPathFactory, docker_client: docker.DockerClient) -> Iterator[Cli]:
     """The command for a build that the tests of one file look at."""
-    with _command(tmp_path_factory.mktemp("shared"), docker_client) as cli:
-        yield cli
+    with _command(tmp_path_factory.mktemp("shared"), docker_client) as command:
+        yield command
 
 
 SpecWriter = Callable[..., Path]

@@ -110,9 +110,9 @@ def test_the_record_has_what_is_inside_and_how_long_it_took(built: Built) -> Non
 
 
 def test_a_build_is_shown_with_its_image_and_the_place_of_its_spec(shared_goldsmith: Cli, built: Built) -> None:
-    text = shared_goldsmith("images", "show", f"{shared_goldsmith.name}@1").stdout
+    text = shared_goldsmith.ask("images", "show", f"{shared_goldsmith.name}@1").stdout
     assert built.result["build"] in text and built.result["artifact"]["id"] in text
-    shown = json.loads(shared_goldsmith("images", "show", f"{shared_goldsmith.name}@1", "--json").stdout)
+    shown = json.loads(shared_goldsmith.ask("images", "show", f"{shared_goldsmith.name}@1", "--json").stdout)
     (build,) = [build for version in shown["versions"] for build in version["builds"]]
     assert (build["id"], build["spec"]) == (built.result["build"], str(built.spec.resolve()))
 

@@ -39,7 +39,7 @@ def file(goldsmith: Cli, build: str, name: str) -> Any:
 def test_an_image_s_evidence_is_written_signed_and_noted_in_the_registry(
     goldsmith: Cli, write_spec: SpecWriter, python_image: str, tmp_path: Path
 ) -> None:
-    (tmp_path / "made").write_text(goldsmith("attest", "key", tmp_path / "key").stdout)
+    (tmp_path / "made").write_text(goldsmith.ask("attest", "key", tmp_path / "key").stdout)
     goldsmith.environ["GOLDSMITH_SIGNING_KEY"] = str(tmp_path / "key")
     goldsmith.environ["TOKEN"] = "open-sesame"
 
@@ -76,15 +76,15 @@ def test_an_image_s_evidence_is_written_signed_and_noted_in_the_registry(
         assert b"open-sesame" not in path.read_bytes(), path
 
     labels = built["artifact"]["config"]["Labels"]
-    shown = goldsmith("images", "show", goldsmith.name).stdout
+    shown = goldsmith.ask("images", "show", goldsmith.name).stdout
     assert labels["io.goldsmith.signed-by"] in (tmp_path / "made").read_text()
     assert len(labels["io.goldsmith.fingerprint"]) == 64
     assert f"evidence {goldsmith.home}/builds/{built['build']}: compliance.json, manifest.json, provenance" in shown
 
-    assert ": verified\n" in goldsmith("attest", "verify", built["build"], "--key", tmp_path / "key.pub").stdout
+    assert ": verified\n" in goldsmith.ask("attest", "verify", built["build"], "--key", tmp_path / "key.pub").stdout
     sbom = Path(noted["sbom"].file)
     sbom.write_text(sbom.read_text().replace("flask", "glass"))
-    shown = goldsmith("attest", "verify", built["build"], "--key", tmp_path / "key.pub", code=1).stdout
+    shown = goldsmith.ask("attest", "verify", built["build"], "--key", tmp_path / "key.pub", code=1).stdout
     assert "sbom.cdx.json    BAD" in shown
 
 
@@ -92,6 +92,6 @@ def test_a_signing_key_that_cannot_be_used_is_told_before_anything_is_built(
     goldsmith: Cli, write_spec: SpecWriter, tmp_path: Path
 ) -> None:
     goldsmith.environ["GOLDSMITH_SIGNING_KEY"] = str(tmp_path / "missing")
-    done = goldsmith("build", write_spec(), code=2)
+    done = goldsmith.ask("build", write_spec(), code=2)
     assert "the signing key" in done.stderr and "goldsmith attest key PATH makes a pair of keys" in done.stderr
     assert not list((goldsmith.home / "builds").glob("*"))

@@ -15,9 +15,6 @@ from pathlib import Path
 
 import docker
 import pytest
-from click.testing import CliRunner
-
-from goldsmith import cli
 
 from ..conftest import run_image
 from .conftest import GOLDSMITH, Cli, SpecWriter, leftovers
@@ -55,7 +52,7 @@ def test_a_failing_task_is_named_with_layer_and_reason_without_its_secret_and_al
     grep = subprocess.run(["grep", "-rlF", value, str(goldsmith.home), "/dev/shm"], capture_output=True, text=True)
     assert grep.stdout == ""
     assert leftovers(docker_client, goldsmith.name) == []
-    (image,) = json.loads(goldsmith("images", "--json").stdout)
+    (image,) = json.loads(goldsmith.ask("images", "--json").stdout)
     assert image["state"] == "failed"
 
 
@@ -68,7 +65,7 @@ def test_a_failing_test_fails_the_build_with_what_was_expected_and_found_and_not
     assert "Keep its machine? [y/N]" in said
     failure = said.splitlines()[-1]
     assert "nginx" in failure and "expected true, found false" in failure
-    shown = json.loads(goldsmith("images", "show", goldsmith.name, "--json").stdout)
+    shown = json.loads(goldsmith.ask("images", "show", goldsmith.name, "--json").stdout)
     assert shown["versions"][0]["builds"][0]["tests"]["failed"] == 1
     assert leftovers(docker_client, goldsmith.name) == []
 
@@ -95,7 +92,7 @@ def test_a_push_that_is_refused_leaves_the_image_and_says_how_to_push_again(
     done = goldsmith("build", spec, code=1)
     assert f"docker push {repository}:v1" in done.stdout
     image = docker_client.images.get(f"{repository}:v1")
-    shown = json.loads(goldsmith("images", "show", goldsmith.name, "--json").stdout)
+    shown = json.loads(goldsmith.ask("images", "show", goldsmith.name, "--json").stdout)
     (artifact,) = shown["versions"][0]["builds"][0]["artifacts"]
     assert (artifact["identity"], artifact["published"]) == (image.id, False)
 
@@ -121,7 +118,7 @@ def test_ctrl_c_releases_everything(goldsmith: Cli, write_spec: SpecWriter, dock
     assert process.returncode == 130, said
     assert "the build was cancelled" in said
     assert leftovers(docker_client, goldsmith.name) == []
-    (image,) = json.loads(goldsmith("images", "--json").stdout)
+    (image,) = json.loads(goldsmith.ask("images", "--json").stdout)
     assert image["state"] == "failed"
 
 
@@ -146,7 +143,7 @@ def test_after_kill_9_sweep_removes_exactly_that_builds_container_and_the_other_
     assert [thing["name"] for thing in removed["removed"] if thing["name"] in before] == [mine[0]["name"]]
     assert before - {left.name} == {mine[0]["name"]}
     assert leftovers(docker_client, goldsmith.name) == []
-    versions = json.loads(goldsmith("images", "show", goldsmith.name, "--json").stdout)["versions"]
+    versions = json.loads(goldsmith.ask("images", "show", goldsmith.name, "--json").stdout)["versions"]
     assert len(versions) == 2
     assert {build["state"] for version in versions for build in version["builds"]} == {"interrupted", "built"}
 
@@ -224,25 +221,10 @@ def test_secrets_are_used_and_found_nowhere(
         assert grep.stdout == ""
 
 
-@pytest.fixture
-def refused(goldsmith: Cli, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """Runs the command in this process, and returns what it says when it ends with this code."""
-    monkeypatch.setenv("GOLDSMITH_HOME", str(goldsmith.home))
-
-    def run(code: int, *arguments: object) -> str:
-        done = CliRunner().invoke(cli.main, [str(argument) for argument in arguments])
-        assert done.exit_code == code, done.output
-        return done.output
-
-    return run
-
-
-def test_a_secret_that_is_missing_is_named_before_anything_starts(
-    refused: Callable[..., str], write_spec: SpecWriter
-) -> None:
-    said = refused(3, "build", write_spec(secrets={"token": {"env": "NOT_SET_ANYWHERE"}}))
+def test_a_secret_that_is_missing_is_named_before_anything_starts(goldsmith: Cli, write_spec: SpecWriter) -> None:
+    said = goldsmith.ask("build", write_spec(secrets={"token": {"env": "NOT_SET_ANYWHERE"}}), code=3).stderr
     assert "NOT_SET_ANYWHERE" in said and "token" in said
-    assert json.loads(refused(0, "images", "--json")) == []
+    assert json.loads(goldsmith.ask("images", "--json").stdout) == []
 
 
 @pytest.mark.parametrize(
@@ -254,9 +236,9 @@ def test_a_secret_that_is_missing_is_named_before_anything_starts(
     ],
 )
 def test_a_wrong_spec_is_refused_with_its_place(
-    refused: Callable[..., str], write_spec: SpecWriter, keys: dict, message: str
+    goldsmith: Cli, write_spec: SpecWriter, keys: dict, message: str
 ) -> None:
-    said = refused(2, "build", write_spec(**keys))
+    said = goldsmith.ask("build", write_spec(**keys), code=2).stderr
     assert message in said and "spec.yml:" in said
 
 

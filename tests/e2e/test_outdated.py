@@ -103,7 +103,7 @@ def mint(goldsmith: Cli, docker_client: docker.DockerClient, tmp_path: Path, pyt
 
 def verdict(goldsmith: Cli, *arguments: object, code: int = 0) -> dict[str, Any]:
     """Return what `plan` says of the only image."""
-    (said,) = json.loads(goldsmith("plan", *arguments, "--json", "--exit-code", code=code).stdout)
+    (said,) = json.loads(goldsmith.ask("plan", *arguments, "--json", "--exit-code", code=code).stdout)
     return said
 
 

@@ -35,5 +35,5 @@ def test_a_target_that_another_package_brings_is_built_and_recorded(goldsmith: C
     )
     result = goldsmith.build(spec)
     assert Path(result["artifact"]["tags"][0]).read_text() == "hello\nhello\n"
-    (image,) = json.loads(goldsmith("images", "--json").stdout)
+    (image,) = json.loads(goldsmith.ask("images", "--json").stdout)
     assert image["targets"] == ["acme_file"]
