@@ -166,7 +166,7 @@ def test_machine_that_is_gone_is_said_so(run_module: RunModule, machine: Any) ->
         assert "there is no container" in result["msg"]
 
 
-@pytest.mark.parametrize("suite", ["bookworm", "trixie"])
+@pytest.mark.parametrize("suite", ["bookworm", pytest.param("trixie", marks=pytest.mark.exhaustive)])
 def test_python_comes_and_goes_without_a_trace(
     run_module: RunModule, start_container: Callable[..., Any], suite: str
 ) -> None:

@@ -137,7 +137,7 @@ def python_image(client: docker.DockerClient, base: str) -> str:
     return tag
 
 
-@pytest.fixture(scope="session", params=SUITES)
+@pytest.fixture(scope="session", params=["12", pytest.param("13", marks=pytest.mark.exhaustive)])
 def debian(request: pytest.FixtureRequest) -> str:
     """Major version of the Debian under test."""
     return str(request.param)

@@ -52,7 +52,7 @@ AIMS = {
 }
 
 
-@pytest.fixture(scope="module", params=AIMS)
+@pytest.fixture(scope="module", params=[pytest.param("level1", marks=pytest.mark.exhaustive), "level2"])
 def judged(
     request: pytest.FixtureRequest, image: str, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Aim, dict[str, Any]]:

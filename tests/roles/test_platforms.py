@@ -369,6 +369,7 @@ def bullseye(docker_client: docker.DockerClient) -> str:
 
 @pytest.mark.docker
 @pytest.mark.network
+@pytest.mark.exhaustive
 def test_debian_11_is_patched_hardened_and_cleaned(bullseye: str, machines: Machines) -> None:
     machine = machines.start(bullseye)
     assert machine.play("os_patching").ok
