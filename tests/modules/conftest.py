@@ -54,34 +54,10 @@ def _start(
     return process
 
 
-def _result(process: subprocess.Popen[str]) -> dict[str, Any]:
-    stdout, stderr = process.communicate()
-    assert stdout, stderr
-    result: dict[str, Any] = json.loads(stdout)
-    result.pop("invocation", None)
-    result["rc"] = process.returncode
-    return result
-
-
 @pytest.fixture(scope="session")
 def start_module() -> Callable[..., subprocess.Popen[str]]:
     """Start a module in a process, and process group, of its own: name, options, ``check=``, ``environ=``."""
     return _start
-
-
-@pytest.fixture(scope="session")
-def run_module() -> RunModule:
-    """Run a module and return its result, with the process's exit status as ``rc``.
-
-    Takes the module's name and its options; ``check=True`` for check mode, ``environ`` for environment variables.
-    """
-
-    def run(
-        module: str, /, *, check: bool = False, environ: dict[str, str] | None = None, **arguments: Any
-    ) -> dict[str, Any]:
-        return _result(_start(module, arguments, check, environ))
-
-    return run
 
 
 @pytest.fixture(scope="session")
@@ -97,15 +73,18 @@ def forker() -> Iterator[subprocess.Popen[str]]:
         yield process
 
 
-@pytest.fixture(scope="module")
-def run_in_lab(lab: Lab, forker: subprocess.Popen[str]) -> RunModule:
-    """Run a module that calls AWS, which is the lab; as `run_module`, and faster."""
+@pytest.fixture(scope="session")
+def run_module(forker: subprocess.Popen[str]) -> RunModule:
+    """Run a module and return its result, with the process's exit status as ``rc``.
+
+    Takes the module's name and its options; ``check=True`` for check mode, ``environ`` for environment variables.
+    """
 
     def run(
         module: str, /, *, check: bool = False, environ: dict[str, str] | None = None, **arguments: Any
     ) -> dict[str, Any]:
         given = {"ANSIBLE_MODULE_ARGS": {**arguments, "_ansible_check_mode": check, "_ansible_diff": True}}
-        variables = {**lab.environment, **(environ or {})}
+        variables = {**os.environ, **(environ or {})}
         job = {"module": f"{MODULES}.{module}", "input": json.dumps(given), "environ": variables}
         assert forker.stdin and forker.stdout
         print(json.dumps(job), file=forker.stdin, flush=True)
@@ -114,6 +93,16 @@ def run_in_lab(lab: Lab, forker: subprocess.Popen[str]) -> RunModule:
         result: dict[str, Any] = json.loads(answer["stdout"])
         result.pop("invocation", None)
         return {**result, "rc": answer["rc"]}
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def run_in_lab(lab: Lab, run_module: RunModule) -> RunModule:
+    """Run a module that calls AWS, which is the lab; as `run_module`."""
+
+    def run(module: str, /, *, environ: dict[str, str] | None = None, **arguments: Any) -> dict[str, Any]:
+        return run_module(module, environ={**lab.environment, **(environ or {})}, **arguments)
 
     return run
 

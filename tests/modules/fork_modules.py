@@ -18,9 +18,12 @@ from typing import Any
 
 
 def run(job: dict[str, Any], out: int, err: int) -> int:
+    os.setpgid(0, 0)
     os.dup2(out, 1)
     os.dup2(err, 2)
+    os.environ.clear()
     os.environ.update(job["environ"])
+    tempfile.tempdir = None  # found anew, by the environment
     sys.stdin = io.TextIOWrapper(io.BytesIO(job["input"].encode()))
     status = 0
     try:
@@ -36,7 +39,7 @@ def run(job: dict[str, Any], out: int, err: int) -> int:
 
 
 def serve() -> None:
-    for name in ("boto3", "ansible.module_utils.basic"):
+    for name in ("boto3", "docker", "ansible.module_utils.basic"):
         importlib.import_module(name)
     for line in sys.stdin:
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:

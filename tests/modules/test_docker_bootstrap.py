@@ -6,6 +6,7 @@ import hashlib
 import io
 import tarfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import docker
@@ -53,23 +54,46 @@ def machine(start_container: Callable[..., Any]) -> Any:
     return start_container(environment=ENVIRONMENT)
 
 
-@pytest.fixture(scope="module")
-def bootstrapped(run_module: RunModule, docker_client: docker.DockerClient, base_image: str) -> Iterator[str]:
-    """An image of a machine that Python was brought into, as bringing it takes a while."""
-    container = docker_client.containers.run(base_image, ["sleep", "600"], environment=ENVIRONMENT, detach=True)
+@dataclass(frozen=True)
+class Bootstrapped:
+    """An image of a machine that Python was brought into, as bringing it takes a while.
+
+    Attributes:
+        image: Its id.
+        contents: What the machine held before.
+        packages: What was installed before.
+        told: What check mode said.
+        brought: What bringing it said.
+    """
+
+    image: str
+    contents: dict[str, tuple[object, ...]]
+    packages: set[str]
+    told: dict[str, Any]
+    brought: dict[str, Any]
+
+
+@pytest.fixture(scope="module", params=["bookworm", pytest.param("trixie", marks=pytest.mark.exhaustive)])
+def bootstrapped(
+    request: pytest.FixtureRequest, run_module: RunModule, docker_client: docker.DockerClient
+) -> Iterator[Bootstrapped]:
+    base = run_module("docker_source", debootstrap={"suite": request.param})["source"]["id"]
+    container = docker_client.containers.run(base, ["sleep", "600"], environment=ENVIRONMENT, detach=True)
     try:
+        before, packages = contents(container), installed(container)
+        told = run_module("docker_bootstrap", check=True, container=container.id)
         brought = run_module("docker_bootstrap", container=container.id)
         assert brought["changed"], brought
         image = container.commit()
     finally:
         container.remove(force=True)
-    yield image.id
+    yield Bootstrapped(image.id, before, packages, told, brought)
     docker_client.images.remove(image.id, force=True)
 
 
 @pytest.fixture
-def with_python(start_container: Callable[..., Any], bootstrapped: str) -> Any:
-    return start_container(bootstrapped)
+def with_python(start_container: Callable[..., Any], bootstrapped: Bootstrapped) -> Any:
+    return start_container(bootstrapped.image)
 
 
 def difference(before: dict[str, tuple[object, ...]], after: dict[str, tuple[object, ...]]) -> dict[str, list[str]]:
@@ -166,17 +190,10 @@ def test_machine_that_is_gone_is_said_so(run_module: RunModule, machine: Any) ->
         assert "there is no container" in result["msg"]
 
 
-@pytest.mark.parametrize("suite", ["bookworm", pytest.param("trixie", marks=pytest.mark.exhaustive)])
 def test_python_comes_and_goes_without_a_trace(
-    run_module: RunModule, start_container: Callable[..., Any], suite: str
+    run_module: RunModule, with_python: Any, bootstrapped: Bootstrapped
 ) -> None:
-    base = run_module("docker_source", debootstrap={"suite": suite})["source"]["id"]
-    machine = start_container(base, environment=ENVIRONMENT)
-    before = contents(machine)
-    packages = installed(machine)
-
-    told = run_module("docker_bootstrap", check=True, container=machine.id)
-    brought = run_module("docker_bootstrap", container=machine.id)
+    machine, told, brought = with_python, bootstrapped.told, bootstrapped.brought
     again = run_module("docker_bootstrap", container=machine.id)
 
     assert (told["changed"], brought["changed"], again["changed"]) == (True, True, False)
@@ -192,8 +209,8 @@ def test_python_comes_and_goes_without_a_trace(
     assert taken["changed"]
     assert taken["kept"] == []
     assert taken["removed"] == brought["bootstrap"]["packages"]
-    assert installed(machine) == packages
-    left = difference(before, contents(machine))
+    assert installed(machine) == bootstrapped.packages
+    left = difference(bootstrapped.contents, contents(machine))
     assert left["added"] == left["missing"] == []
     assert set(left["changed"]) <= REWRITTEN
     assert shell(machine, "dpkg --audit; dpkg --configure --pending; apt-get check >/dev/null") == ""

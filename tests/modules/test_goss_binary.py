@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -42,13 +42,13 @@ def serve(tmp_path: Path) -> Iterator[tuple[Path, str]]:
 @pytest.mark.network
 @pytest.mark.skipif(not shutil.which("apt-get"), reason="the way by Debian's package needs apt on this machine")
 def test_two_builds_at_once_fetch_debian_s_package_once_and_install_nothing(
-    run_module: RunModule, tmp_path: Path
+    start_module: Callable[..., subprocess.Popen[str]], tmp_path: Path
 ) -> None:
     before = subprocess.run(["dpkg-query", "--show"], capture_output=True, text=True, check=True).stdout
     lists = sorted(os.listdir("/var/lib/apt/lists"))
-    with ThreadPoolExecutor() as pool:
-        runs = [pool.submit(run_module, "goss_binary", origins=["debian"], cache=str(tmp_path)) for _ in range(2)]
-        results = [run.result() for run in runs]
+    options = {"origins": ["debian"], "cache": str(tmp_path)}
+    both = [start_module("goss_binary", options) for _ in range(2)]
+    results = [json.loads(process.communicate()[0]) for process in both]
     assert sorted(result.get("changed", result) for result in results) == [False, True], results
     paths = {result["path"] for result in results}
     assert len(paths) == 1

@@ -86,9 +86,7 @@ def statuses(play: Play) -> dict[str, str]:
     return {row["id"]: row["status"] for row in play.facts["os_hardening_report"]}
 
 
-@pytest.mark.parametrize(
-    "server", ["trixie", pytest.param("bookworm", marks=pytest.mark.exhaustive)], indirect=True
-)
+@pytest.mark.parametrize("server", ["trixie", pytest.param("bookworm", marks=pytest.mark.exhaustive)], indirect=True)
 def test_a_server_goes_on_working_and_its_administrator_still_gets_in(server: Server) -> None:
     """Everything that one does on a server afterwards: log in, sudo, su, passwd, and restart a service."""
     server.machine.sh(f"echo 'admin:{PASSWORD}' | chpasswd")
