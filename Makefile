@@ -10,7 +10,7 @@ spec ?= examples/base.yml
 args ?=
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup python build check test exhaustive judge lint style types ansible-lint sanity unit clean
+.PHONY: help setup python build check test exhaustive judge lint style types ansible-lint sanity unit bench clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | while IFS=$$'\t' read -r name text; do printf '  make %-13s %s\n' "$$name" "$$text"; done
@@ -36,6 +36,9 @@ exhaustive: setup ## what `make test` leaves out: every call that may fail, ever
 
 judge: setup ## let OpenSCAP and lynis judge a container before and after os_hardening: make judge args='-e os_hardening_level=2'
 	@scripts/judge.py $(args)
+
+bench: setup ## measure: Goldsmith beside plain Ansible, Packer and a shell script: make bench args='docker --rounds 9 --write'
+	@benchmarks/bench.py $(args)
 
 lint: style types ansible-lint ## ruff, shellcheck, mypy and ansible-lint
 
