@@ -6,18 +6,19 @@ import contextlib
 import secrets as random
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from goldsmith import fast, home, places, project, roles
+from goldsmith import fast, home, layers, places, project, roles
 from goldsmith.attempt import CANCELLED, PUBLISHED_PHASES, Attempt
 from goldsmith.errors import GoldsmithError, InputError
 from goldsmith.events import Event
 from goldsmith.ingredients import ingredients
+from goldsmith.layers import CacheLayer
 from goldsmith.plan import Parent, Plan, parent_name, plan
 from goldsmith.progress import Reporter
 from goldsmith.registry import ArtifactRecord, Reference, Registry, Version
@@ -44,6 +45,8 @@ class Options:
         debug: Pause between phases and layers.
         verbosity: Number of ``-v`` for Ansible.
         indexes: SHA-256 of archives' signed indexes by address, as they were just before, by label of the build.
+        cache: Whether layers are taken from the layer cache.
+        cache_until: Layer, by name or number, from which on they are not; empty for none.
     """
 
     jobs: int = 1
@@ -51,6 +54,8 @@ class Options:
     debug: bool = False
     verbosity: int = 0
     indexes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    cache: bool = True
+    cache_until: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,9 +122,21 @@ def went_in(planned_build: Plan) -> dict[str, str]:
     return ingredients(planned_build, brought, tools(), lambda name: roles.collection_version(name, search))
 
 
-def assembled(planned_build: Plan, *, debug: bool = False) -> project.Project:
+def assembled(planned_build: Plan, *, debug: bool = False, cached: bool = False) -> project.Project:
     """Return the Ansible project of a plan."""
-    return project.assemble(planned_build, revision(planned_build.build.loaded.directory), debug)
+    return project.assemble(planned_build, revision(planned_build.build.loaded.directory), debug, cached)
+
+
+def cache_layers(planned_build: Plan, options: Options | None = None) -> list[CacheLayer]:
+    """Return what the layers of a plan are made from; see `goldsmith.layers`."""
+    search = _search(planned_build.build.loaded)
+    on = layers.Tools(
+        version("ansible-core"),
+        find=lambda name: roles.find(name, search),
+        collection=lambda name: roles.collection_state(name, search),
+    )
+    found = layers.cache_layers(planned_build, on)
+    return layers.refreshed(found, everything=not options.cache, start=options.cache_until) if options else found
 
 
 class BuildRun:
@@ -155,8 +172,8 @@ class BuildRun:
         """
         waiting = _order(builds)
         among = {label for label, (_, parent) in waiting.items() if parent}
-        for build in builds:
-            planned(build, "0", self.registry, require_parent=build.label not in among)
+        known = [planned(build, "0", self.registry, require_parent=build.label not in among) for build in builds]
+        layers.check_name(self.options.cache_until, (layer.name for one in known for layer in one.layers))
         for target in {build.target.name: build.target for build in builds}.values():
             target.require()
         self._signer = signer()
@@ -250,14 +267,17 @@ class BuildRun:
 
     def _attempt(self, attempt: Attempt, planned_build: Plan, secrets: Mapping[str, str], mask: Mask) -> BuildResult:
         """Run the project of a plan, and clean up after it when it could not do so itself."""
+        cached = cache_layers(planned_build, self.options) if planned_build.build.target.caches_layers else []
         with home.private_directory(attempt.build_id, secret=bool(secrets)) as private:
-            project.write(assembled(planned_build, debug=self.options.debug), private / "project", link=True)
+            written = assembled(planned_build, debug=self.options.debug, cached=bool(cached))
+            project.write(written, private / "project", link=True)
             job = Run(
                 build_id=attempt.build_id,
                 label=attempt.build.label,
                 private=private,
                 playbook=project.PLAYBOOK,
-                variables=self._variables(attempt, private),
+                variables=self._variables(attempt, private)
+                | ({"goldsmith_cache": [asdict(layer) for layer in cached]} if cached else {}),
                 log=attempt.directory / LOG,
                 verbosity=self.options.verbosity,
                 environment={
@@ -273,9 +293,9 @@ class BuildRun:
                 on_output=self.reporter.output,
                 cancelled=self.cancelled,
             )
-            written = private / RESULT
-            result = attempt.read(outcome, written, mask)
-            ended_in_order = written.exists() and not outcome.cancelled
+            result_file = private / RESULT
+            result = attempt.read(outcome, result_file, mask)
+            ended_in_order = result_file.exists() and not outcome.cancelled
         asked = result.kept and self.options.on_error == "ask"
         if not ended_in_order or (asked and not self._keeps(attempt)):
             place = places.place_of(attempt.build, attempt.version)

@@ -41,6 +41,7 @@ class PlannedLayer:
         role: The role, or None for a file of tasks.
         tasks: The file of tasks, or None for a role.
         variables: Variables of the layer, as the spec says them; Ansible resolves what they refer to.
+        cache: Whether the layer may be kept in the layer cache.
     """
 
     number: int
@@ -48,6 +49,7 @@ class PlannedLayer:
     role: Role | None
     tasks: Path | None
     variables: Mapping[str, Any]
+    cache: bool = True
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,14 @@ def plan(build: Build, version: str, parent: Parent | None, find: FindRole, near
             problems.append(build.loaded.problem(where, f"unknown role {layer.role!r}", hint))
         name = layer.name or (role.name if role else Path(layer.tasks or "").stem)
         layers.append(
-            PlannedLayer(number, name, role, Path(layer.tasks) if layer.tasks else None, _variables(layer, build))
+            PlannedLayer(
+                number,
+                name,
+                role,
+                Path(layer.tasks) if layer.tasks else None,
+                _variables(layer, build),
+                cache=layer.cache,
+            )
         )
     if problems:
         raise InputError(problems=problems)

@@ -92,16 +92,17 @@ class Project:
     brought: Mapping[str, Path]
 
 
-def assemble(plan: Plan, revision: Mapping[str, str], debug: bool = False) -> Project:
+def assemble(plan: Plan, revision: Mapping[str, str], debug: bool = False, cached: bool = False) -> Project:
     """Return the project of a plan.
 
     Args:
         plan: The plan.
         revision: What version control says of the spec: ``commit`` and ``url``, where known.
         debug: Pause after each layer until a file of the pause's name lies in the directory ``goldsmith_debug``.
+        cached: Take layers from the layer cache and keep them there, as the variable ``goldsmith_cache`` says.
     """
     brought: dict[str, Path] = {}
-    layers = [task for layer in plan.layers for task in _layer(layer, len(plan.layers), brought, debug)]
+    layers = [task for layer in plan.layers for task in _layer(layer, len(plan.layers), brought, debug, cached)]
     tests = [_test(test, brought) for test in plan.tests]
     for name in ("group_vars", "host_vars"):
         if (path := plan.build.loaded.directory / name).is_dir():
@@ -170,9 +171,13 @@ def write(project: Project, directory: Path, *, link: bool) -> None:
         raise EnvironmentFault(f"the project cannot be written to {directory}: {error.strerror or error}") from error
 
 
-def _layer(layer: PlannedLayer, count: int, brought: dict[str, Path], debug: bool) -> Iterable[dict[str, Any]]:
-    """Yield the tasks of a layer: say that it begins, apply it, run its handlers, note that it is applied."""
-    position = {"number": layer.number, "name": layer.name}
+def _layer(
+    layer: PlannedLayer, count: int, brought: dict[str, Path], debug: bool, cached: bool
+) -> Iterable[dict[str, Any]]:
+    """Yield the tasks of a layer: say that it begins, apply it, run its handlers, keep it, note that it is applied."""
+    verdict = f"goldsmith_layer_cache[{layer.number - 1}]"
+    told = {name: f"{{{{ {verdict}.{name} }}}}" for name in ("cache", "reason")} if cached else {}
+    position = {"number": layer.number, "name": layer.name, **told}
     yield {
         "name": f"Layer {layer.number} of {count}: {layer.name}",
         "ansible.builtin.set_fact": {"goldsmith_progress": {"phase": "provision", "layer": position}},
@@ -186,8 +191,23 @@ def _layer(layer: PlannedLayer, count: int, brought: dict[str, Path], debug: boo
         applied["ansible.builtin.include_tasks"] = f"{_HERE}/" + _bring_tasks(layer.number, layer.tasks, brought)
     if layer.variables:
         applied["vars"] = dict(layer.variables)
+    if cached:
+        applied["when"] = f"{verdict}.cache != 'hit'"
     yield applied
     yield {"name": f"Run the handlers of {layer.name}", "ansible.builtin.meta": "flush_handlers"}
+    if cached:
+        yield {
+            "name": f"Keep layer {layer.number} of {count} in the cache",
+            "goldsmith.images.docker_layer": {
+                "container": "{{ ansible_host }}",
+                "layer": f"{{{{ {verdict} }}}}",
+                "known": "{{ goldsmith_known }}",
+                "build_id": "{{ hostvars.localhost.goldsmith_build_id }}",
+                "image_name": "{{ goldsmith_name }}",
+            },
+            "delegate_to": "localhost",
+            "when": f"{verdict}.cache == 'miss'",
+        }
     applied_now = "{{ goldsmith_applied | default([]) + [goldsmith_progress.layer | combine({'status': 'applied'})] }}"
     yield {
         "name": f"Layer {layer.number} of {count} is applied",
@@ -209,14 +229,22 @@ def _bring_role(path: Path, brought: dict[str, Path]) -> None:
     if (name := f"roles/{path.name}") in brought:
         return
     brought[name] = path
+    for neighbour in neighbours(path):
+        _bring_role(neighbour, brought)
+
+
+def neighbours(role: Path) -> list[Path]:
+    """Return the roles beside a role that its files name, as they may be its dependencies."""
     texts = [
         file.read_text(encoding="utf-8", errors="replace")
         for part in ("meta", "tasks", "handlers")
-        for file in path.glob(f"{part}/*.y*ml")
+        for file in role.glob(f"{part}/*.y*ml")
     ]
-    for neighbour in sorted(path.parent.iterdir()):
-        if neighbour != path and neighbour.is_dir() and any(neighbour.name in text for text in texts):
-            _bring_role(neighbour, brought)
+    return [
+        beside
+        for beside in sorted(role.parent.iterdir())
+        if beside != role and beside.is_dir() and any(beside.name in text for text in texts)
+    ]
 
 
 def _bring_tasks(number: int, tasks: Path, brought: dict[str, Path]) -> str:

@@ -226,11 +226,22 @@ class ControlResult(_Open):
 
 @dataclass(frozen=True, config=_CONFIG)
 class LayerResult:
-    """How far a layer came; ``number`` counts from 1."""
+    """How far a layer came.
+
+    Attributes:
+        number: Position, counted from 1.
+        name: What people call it.
+        status: ``applied``.
+        cache: ``hit`` where it was taken from the layer cache, ``miss`` where it ran and was kept there, ``off`` where
+            it ran and was not; empty where the cache was not used.
+        reason: Why it ran; empty for a hit.
+    """
 
     number: int
     name: str
     status: str
+    cache: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, config=_CONFIG)

@@ -103,6 +103,19 @@ def collection_version(name: str, search: SearchPath) -> str | None:
     return None
 
 
+def collection_state(name: str, search: SearchPath) -> str | None:
+    """Return what a collection is known by: its version, with a digest of its files where it is in development.
+
+    None where it is not installed. An installed collection has a manifest, and changes with its version only.
+    """
+    version = collection_version(name, search)
+    directory = next((path for path in _collections(name, search) if path.is_dir()), None)
+    if version is None or directory is None or (directory / "MANIFEST.json").exists():
+        return version
+    files = json.dumps(collection_files(name, search), sort_keys=True)
+    return f"{version} {hashlib.sha256(files.encode()).hexdigest()}"
+
+
 def collection_files(name: str, search: SearchPath) -> dict[str, str]:
     """Return the SHA-256 of the files of an installed collection that a playbook may use, by path in it."""
     directory = next((path for path in _collections(name, search) if path.is_dir()), None)

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from goldsmith import __version__
-from goldsmith.cli import attest, build, fleet, images, lab, machines, report, spec
+from goldsmith.cli import attest, build, cache, fleet, images, lab, machines, report, spec
 from goldsmith.errors import GoldsmithError, InputError
 
 
@@ -44,6 +44,7 @@ for command in (
     build.build,
     spec.export,
     images.images,
+    cache.cache,
     report.report,
     fleet.fleet,
     attest.attest,

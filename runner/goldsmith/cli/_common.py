@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,6 +88,18 @@ def _overrides(assignments: tuple[str, ...]) -> dict[str, str]:
         if not (name and equals):
             raise InputError(f"--set {name}{equals}{value} gives no parameter a value", "Write --set NAME=VALUE.")
     return {name: value for name, _, value in pairs}
+
+
+def length_of_time(option: str, text: str) -> timedelta:
+    """Return the length of time that an option says, written as in a spec."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from goldsmith.spec.types import Duration
+
+    try:
+        return timedelta(seconds=TypeAdapter(Duration).validate_python(text))
+    except (ValidationError, OverflowError) as error:
+        raise InputError(f"{option} {text} is no length of time", "Write it like 90d, 12h or 2w.") from error
 
 
 def use_lab() -> None:

@@ -62,6 +62,10 @@ if TYPE_CHECKING:
 @offline_option
 @cve_data_option
 @click.option("--force", is_flag=True, help="Build also what is up to date.")
+@click.option("--no-cache", is_flag=True, help="Build, and take no layer from the layer cache.")
+@click.option(
+    "--no-cache-from", metavar="LAYER", default="", help="Build, and take none from LAYER on: a name or number."
+)
 @click.option("--resume", metavar="BUILD", help="Publish the image of BUILD, whose publication failed or was cut off.")
 @json_option
 def build(
@@ -79,6 +83,8 @@ def build(
     offline: bool,
     cve_data: str,
     force: bool,
+    no_cache: bool,
+    no_cache_from: str,
     resume: str | None,
     machine: bool,
 ) -> None:
@@ -101,7 +107,14 @@ def build(
     if debug and jobs > 1:
         raise InputError("--debug pauses one build at a time", "Leave out --jobs.")
     _say_how_fast()
-    options = Options(jobs=jobs, on_error=on_error, debug=debug, verbosity=max(verbosity - 1, 0))
+    options = Options(
+        jobs=jobs,
+        on_error=on_error,
+        debug=debug,
+        verbosity=max(verbosity - 1, 0),
+        cache=not no_cache,
+        cache_until=no_cache_from,
+    )
     if lab:
         use_lab()
     with (
@@ -111,7 +124,7 @@ def build(
     ):
         unknown: list[str] = []
         current: dict[str, ArtifactRecord] = {}
-        if outdated or not (force or resume):
+        if outdated or not (force or no_cache or no_cache_from or resume):
             survey = surveyed(registry, builds, offline=offline, cve_data=cve_data if outdated else NONE)
             needed, current, unknown = _needed(survey, registry, outdated=outdated)
             builds = [verdict.build for verdict in needed if verdict.build]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import click
 
-from goldsmith.cli._common import json_option, open_registry
+from goldsmith.cli._common import json_option, length_of_time, open_registry
 from goldsmith.errors import InputError
 
 reason_option = click.option("--reason", default="", metavar="TEXT", help="Why; kept in the history.")
@@ -194,7 +194,7 @@ def images_prune(names: tuple[str, ...], keep: int, older_than: str | None, chec
     from goldsmith.home import home
     from goldsmith.show.records import pruned_text
 
-    age = _age(older_than) if older_than else None
+    age = length_of_time("--older-than", older_than) if older_than else None
     with open_registry() as registry:
         verdicts, removals = prune(registry, home(), names, keep=keep, older_than=age, check=check)
     _print({"verdicts": verdicts, "removals": removals}, pruned_text(verdicts, removals), machine)
@@ -231,15 +231,3 @@ def _moment(text: str) -> datetime:
         return datetime.fromisoformat(text).astimezone()
     except (ValueError, OverflowError) as error:
         raise InputError(f"--at {text} is no time", "Write it like 2027-01-31, or 2027-01-31T12:00+01:00.") from error
-
-
-def _age(text: str) -> timedelta:
-    """Return a length of time, written as in a spec."""
-    from pydantic import TypeAdapter, ValidationError
-
-    from goldsmith.spec.types import Duration
-
-    try:
-        return timedelta(seconds=TypeAdapter(Duration).validate_python(text))
-    except (ValidationError, OverflowError) as error:
-        raise InputError(f"--older-than {text} is no length of time", "Write it like 90d, 12h or 2w.") from error

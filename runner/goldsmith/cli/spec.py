@@ -86,7 +86,8 @@ def plan(
 
     Of SPECs and of all specs in FOLDERs; without any, of all images that are recorded.
     """
-    from goldsmith.build import plans
+    from goldsmith.build import cache_layers, plans
+    from goldsmith.cache import judged
     from goldsmith.errors import EnvironmentFault
     from goldsmith.show.patching import survey_json, survey_paragraphs, survey_table
 
@@ -94,13 +95,17 @@ def plan(
     with open_registry() as registry:
         found = plans(builds, registry, require_parents=False) if builds is not None else []
         survey = surveyed(registry, builds, offline=offline, cve_data=cve_data)
+    caches: dict[str, list[dict[str, object]]] = {}
+    files_only = not any(path.is_dir() for path in specs)
+    if files_only and not offline:
+        caches = {one.build.label: judged(one, cache_layers(one)) for one in found if one.build.target.caches_layers}
     for note in survey.notes:
         say(note)
     if machine:
-        for line in survey_json(survey, found):
+        for line in survey_json(survey, found, caches):
             click.echo(line)
-    elif builds is not None and not any(path.is_dir() for path in specs):
-        click.echo(survey_paragraphs(survey, found))
+    elif builds is not None and files_only:
+        click.echo(survey_paragraphs(survey, found, caches))
     else:
         click.echo(survey_table(survey))
     if survey.faults:

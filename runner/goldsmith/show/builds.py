@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +16,19 @@ from goldsmith.result import Artifact
 from goldsmith.show.text import size, span
 
 
-def plan_document(plan: Plan) -> dict[str, Any]:
-    """Return a plan as plain data for JSON."""
+def plan_document(plan: Plan, cache: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+    """Return a plan as plain data for JSON, with what the layer cache has of its layers."""
     return {
         "build": plan.build.label,
         "version": plan.version,
         "source": dict(plan.source),
         "layers": [
-            {"number": layer.number, "name": layer.name, "from": str(layer.role.path if layer.role else layer.tasks)}
+            {
+                "number": layer.number,
+                "name": layer.name,
+                "from": str(layer.role.path if layer.role else layer.tasks),
+                **{key: verdict[key] for verdict in cache[layer.number - 1 :][:1] for key in ("cache", "reason")},
+            }
             for layer in plan.layers
         ],
         "tests": [dict(test) for test in plan.tests],
@@ -31,8 +36,13 @@ def plan_document(plan: Plan) -> dict[str, Any]:
     }
 
 
-def plan_text(plan: Plan) -> str:
-    """Return a plan as a paragraph: the base, the layers and where they are from, the tests, where the image goes."""
+def plan_text(plan: Plan, cache: Sequence[Mapping[str, Any]] = ()) -> str:
+    """Return a plan as a paragraph: the base, the layers and where they are from, the tests, where the image goes.
+
+    Args:
+        plan: The plan.
+        cache: Of each layer, whether it is in the layer cache; empty where that is not known.
+    """
     lines = [f"{plan.build.label}, version {plan.version}", f"  source   {_source(plan.source)}"]
     if plan.parent and plan.parent.note:
         lines.append(f"           {plan.parent.note}")
@@ -42,11 +52,18 @@ def plan_text(plan: Plan) -> str:
             f"  layer {layer.number}  {layer.name}"
             + (f"  ({origin})" if not (layer.role and layer.role.collection) else "")
         )
+        lines += [f"           {_cached(verdict)}" for verdict in cache[layer.number - 1 :][:1]]
     for test in plan.tests:
         stage, files = ("after capture", test["boot"]) if "boot" in test else ("before capture", test)
         lines += [f"  test     {kind} {stage}: {files[kind]}" for kind in ("goss", "testinfra") if kind in files]
     tell = {"docker": _docker_plan, "ec2": _ec2_plan}.get(plan.build.target.name)
     return "\n".join([*lines, *(f"  {line}" for line in (tell(plan) if tell else ()))])
+
+
+def _cached(verdict: Mapping[str, Any]) -> str:
+    if verdict["cache"] == "hit":
+        return "hit: it is in the layer cache"
+    return f"{'miss' if verdict['cache'] == 'miss' else 'never cached'}: {verdict['reason']}"
 
 
 def _docker_plan(plan: Plan) -> Iterable[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,12 +17,16 @@ _SHOWN = 6
 """Reasons that are shown of an image."""
 
 
-def survey_json(survey: Survey, plans: Sequence[Plan]) -> Iterator[str]:
+Caches = Mapping[str, Sequence[Mapping[str, Any]]]
+"""Of each layer of a build, whether it is in the layer cache; by the build's label."""
+
+
+def survey_json(survey: Survey, plans: Sequence[Plan], caches: Caches) -> Iterator[str]:
     """Yield the lines of a JSON list of verdicts, a line each, with what the build would do where there is a spec.
 
     Ten thousand of them at once would take more memory than all that they were made from.
     """
-    of = {plan.build.label: plan_document(plan) for plan in plans}
+    of = {plan.build.label: plan_document(plan, caches.get(plan.build.label, ())) for plan in plans}
     last = len(survey.verdicts) - 1
     yield "["
     for number, verdict in enumerate(survey.verdicts):
@@ -31,14 +35,22 @@ def survey_json(survey: Survey, plans: Sequence[Plan]) -> Iterator[str]:
     yield "]"
 
 
-def survey_paragraphs(survey: Survey, plans: Sequence[Plan]) -> str:
+def survey_paragraphs(survey: Survey, plans: Sequence[Plan], caches: Caches) -> str:
     """Return what each build would do, and whether it is to be done."""
     of = {verdict.label: verdict for verdict in survey.verdicts}
     paragraphs = []
     for plan in plans:
         verdict = of[plan.build.label]
         first, *more = [verdict.state, *(f"  {line}" for line in _lines(verdict))]
-        paragraphs.append("\n".join([plan_text(plan), f"  verdict  {first}", *(f"         {line}" for line in more)]))
+        paragraphs.append(
+            "\n".join(
+                [
+                    plan_text(plan, caches.get(plan.build.label, ())),
+                    f"  verdict  {first}",
+                    *(f"         {line}" for line in more),
+                ]
+            )
+        )
     return "\n\n".join([*paragraphs, *_indexes(survey)])
 
 

@@ -50,6 +50,7 @@ class Layer(Model):
     vars: Variables = Field(
         {}, description="Variables of the layer; Ansible resolves them, and knows the spec's parameters."
     )
+    cache: Annotated[bool, Field(description="Whether the layer may be kept in the layer cache.")] = True
 
     @model_validator(mode="after")
     def _one_kind(self) -> Layer:

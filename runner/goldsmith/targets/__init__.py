@@ -51,6 +51,7 @@ class Target:
             only a build can tell. Raises `EnvironmentFault` when it cannot be found out.
         there: Given an artifact's identity, tags and region, says whether it is there as it is recorded. Raises
             `EnvironmentFault` when it cannot be found out. None where only a build can tell.
+        caches_layers: Whether the lifecycle playbook takes layers from the layer cache, by ``goldsmith_cache``.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Target:
     regions: Callable[[Any], Sequence[str]] = lambda _options: ()
     newest: Callable[[Any, Any], Base | None] = lambda _source, _options: None
     there: Callable[[str, Sequence[str], str | None], bool] | None = None
+    caches_layers: bool = False
 
 
 def installed() -> dict[str, Target]:

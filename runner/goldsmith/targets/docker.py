@@ -176,5 +176,6 @@ target = Target(
     require=_require,
     newest=_newest,
     there=_there,
+    caches_layers=True,
     from_artifact=lambda identity: {"image": identity, "pull": "never"},
 )

@@ -1,0 +1,54 @@
+"""Commands for the layer cache."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import click
+
+from goldsmith.cli._common import json_option, length_of_time
+from goldsmith.errors import InputError
+
+
+@click.group()
+def cache() -> None:
+    """The layer cache: what unchanged layers are taken from, in the Docker engine."""
+
+
+@cache.command("ls")
+@json_option
+def cache_ls(machine: bool) -> None:
+    """List the layers in the cache."""
+    from goldsmith.cache import listed
+    from goldsmith.show.cache import cache_text
+    from goldsmith.show.text import document
+
+    found = listed()
+    click.echo(json.dumps(document(found), indent=2) if machine else cache_text(found))
+
+
+@cache.command("prune")
+@click.option("--older-than", metavar="TIME", help="Only what is at least this old, such as 7d.")
+@click.option("--keep", metavar="SIZE", help="Only the oldest, until no more than this is left, such as 10GB.")
+@click.option("--check", is_flag=True, help="Only list.")
+@json_option
+def cache_prune(older_than: str | None, keep: str | None, check: bool, machine: bool) -> None:
+    """Remove layers from the cache; without an age and a size, all of them. Images stay as they are."""
+    from goldsmith.cache import prune
+    from goldsmith.show.cache import pruned_text
+    from goldsmith.show.text import document
+
+    age: timedelta | None = length_of_time("--older-than", older_than) if older_than else None
+    removals = prune(age, _bytes(keep) if keep else None, check=check)
+    click.echo(json.dumps(document(removals), indent=2) if machine else pruned_text(removals))
+
+
+def _bytes(text: str) -> int:
+    """Return a number of bytes, written such as 500MB or 2GiB."""
+    from pydantic import ByteSize, TypeAdapter, ValidationError
+
+    try:
+        return int(TypeAdapter(ByteSize).validate_python(text))
+    except ValidationError as error:
+        raise InputError(f"--keep {text} is no size", "Write it like 500MB, 10GB or 2GiB.") from error
