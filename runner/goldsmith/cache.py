@@ -78,6 +78,15 @@ def prune(older_than: timedelta | None, keep_bytes: int | None, *, check: bool =
     going = chosen(listed(), older_than, keep_bytes, datetime.now(UTC))
     if check:
         return [Removal(layer, "goes") for layer in going]
+    return remove(going)
+
+
+def remove(going: Iterable[CachedLayer]) -> list[Removal]:
+    """Remove layers from the cache; one that another one stands on stays.
+
+    Raises:
+        EnvironmentFault: No engine answers.
+    """
     with closing(engine()) as client:
         # What stands on another one goes before it.
         return [_removed(client, layer) for layer in sorted(going, key=lambda one: one.made, reverse=True)]
@@ -113,7 +122,7 @@ def _base(client: Any, source: Mapping[str, Any]) -> str | None:
         options = Options(**Debootstrap(**source["debootstrap"]).model_dump())
         found = _source.base(client, recipe(options, os.environ.get("SOURCE_DATE_EPOCH"), timeout=30)[0])
     else:
-        found = _source.local(client, source["image"])
+        found = _source.local(client, source["image"]) if "image" in source else None
     return str(found["Id"]) if found else None
 
 

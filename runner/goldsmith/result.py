@@ -379,6 +379,8 @@ class BuildResult:
     def document(self) -> dict[str, Any]:
         """Return the result in the form of ``result.json``: plain values, keys always in the same order."""
         plain: dict[str, Any] = _ADAPTER.dump_python(self, mode="json")
+        # A layer tells of the cache only where that was used.
+        plain["layers"] = [{key: value for key, value in layer.items() if value != ""} for layer in plain["layers"]]
         return {"schema": plain.pop("schema"), **plain}
 
 

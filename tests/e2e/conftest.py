@@ -90,8 +90,10 @@ def _command(folder: Path, client: docker.DockerClient) -> Iterator[Cli]:
     labelled = {"label": f"io.goldsmith.name={command.name}"}
     for container in client.containers.list(all=True, filters=labelled):
         container.remove(force=True, v=True)
-    for image in client.images.list(filters=labelled):
-        client.images.remove(image.id, force=True)
+    # Layers that are cached stand on each other.
+    made = sorted(client.images.list(all=True, filters=labelled), key=lambda one: one.attrs["Created"])
+    for image in reversed(made):
+        client.api.remove_image(image.id, force=True, noprune=True)
 
 
 @pytest.fixture
@@ -113,6 +115,8 @@ SpecWriter = Callable[..., Path]
 def _writer(folder: Path, defaults: Mapping[str, Any]) -> SpecWriter:
     def write(tasks: str = "[]", files: Mapping[str, str] | None = None, **keys: Any) -> Path:
         spec = {"layers": [{"tasks": "tasks.yml"}]} | dict(defaults) | keys
+        # A layer is to run whatever was cached before; tests of the cache ask for it.
+        spec["layers"] = [{"cache": False} | layer for layer in spec["layers"] or []] or None
         for name, text in ({"tasks.yml": tasks} | dict(files or {})).items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -173,8 +177,9 @@ def write_ami_spec(goldsmith: Cli, account: Lab, tmp_path: Path) -> SpecWriter:
 
 
 def leftovers(client: docker.DockerClient, name: str) -> list[str]:
-    """Return the containers and untagged images of a test that are there."""
+    """Return the containers and untagged images of a test that are there, but for the layer cache."""
     labelled = {"label": f"io.goldsmith.name={name}"}
     containers = [str(container.name) for container in client.containers.list(all=True, filters=labelled)]
-    images = [image for image in client.images.list(all=True, filters=labelled) if not image.tags]
+    untagged = [image for image in client.images.list(all=True, filters=labelled) if not image.tags]
+    images = [image for image in untagged if image.labels["io.goldsmith.role"] != "layer"]
     return containers + [str(image.id) for image in images]

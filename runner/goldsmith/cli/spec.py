@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,6 +25,9 @@ from goldsmith.cli._common import (
     surveyed,
     target_option,
 )
+
+if TYPE_CHECKING:
+    from goldsmith.plan import Plan
 
 STALE = 4
 """Exit code of `plan --exit-code` when there is something to do."""
@@ -86,8 +90,7 @@ def plan(
 
     Of SPECs and of all specs in FOLDERs; without any, of all images that are recorded.
     """
-    from goldsmith.build import cache_layers, plans
-    from goldsmith.cache import judged
+    from goldsmith.build import plans
     from goldsmith.errors import EnvironmentFault
     from goldsmith.show.patching import survey_json, survey_paragraphs, survey_table
 
@@ -95,11 +98,9 @@ def plan(
     with open_registry() as registry:
         found = plans(builds, registry, require_parents=False) if builds is not None else []
         survey = surveyed(registry, builds, offline=offline, cve_data=cve_data)
-    caches: dict[str, list[dict[str, object]]] = {}
     files_only = not any(path.is_dir() for path in specs)
-    if files_only and not offline:
-        caches = {one.build.label: judged(one, cache_layers(one)) for one in found if one.build.target.caches_layers}
-    for note in survey.notes:
+    caches, notes = _cached(found) if files_only and not offline else ({}, [])
+    for note in (*survey.notes, *notes):
         say(note)
     if machine:
         for line in survey_json(survey, found, caches):
@@ -112,6 +113,23 @@ def plan(
         raise EnvironmentFault("not every image could be judged:\n" + "\n".join(survey.faults))
     if exit_code and survey.stale:
         sys.exit(STALE)
+
+
+def _cached(plans: list[Plan]) -> tuple[dict[str, list[dict[str, Any]]], list[str]]:
+    """Return what of the plans' layers is in the layer cache, by label, and why that is not known of others."""
+    from goldsmith.build import cache_layers
+    from goldsmith.errors import EnvironmentFault
+
+    caches, notes = {}, []
+    for one in plans:
+        if one.build.target.caches_layers:
+            from goldsmith.cache import judged
+
+            try:
+                caches[one.build.label] = judged(one, cache_layers(one))
+            except EnvironmentFault as fault:
+                notes.append(fault.message)
+    return caches, list(dict.fromkeys(notes))
 
 
 @click.command()

@@ -138,6 +138,9 @@ def done_text(done: Done) -> str:
         ]
         if artifact.size is not None:
             lines.append(f"  size     {size(artifact.size)}")
+    if any(layer.cache for layer in result.layers):
+        taken = sum(layer.cache == "hit" for layer in result.layers)
+        lines.append(f"  layers   {len(result.layers)}, {taken} from the cache")
     if result.packages:
         lines.append(f"  packages {len(result.packages)}")
     if result.tests:
