@@ -380,7 +380,10 @@ class BuildResult:
         """Return the result in the form of ``result.json``: plain values, keys always in the same order."""
         plain: dict[str, Any] = _ADAPTER.dump_python(self, mode="json")
         # A layer tells of the cache only where that was used.
-        plain["layers"] = [{key: value for key, value in layer.items() if value != ""} for layer in plain["layers"]]
+        for layer in plain["layers"]:
+            for key in ("cache", "reason"):
+                if not layer[key]:
+                    del layer[key]
         return {"schema": plain.pop("schema"), **plain}
 
 
