@@ -77,11 +77,10 @@ def test_docker_images_are_looked_for_and_removed_when_nobody_needs_them(
     assert f"{goldsmith.name}:production points at it" in told
     left = {str(image.id) for image in docker_client.images.list(goldsmith.name)}
     assert left == {ids[0], ids[2], ids[3]}
-    assert "(deleted)" in goldsmith("images", "show", f"{goldsmith.name}@2").stdout
 
     docker_client.images.remove(f"{goldsmith.name}:4")
     assert states(goldsmith, "--mark", code=1) == {"@1": "there", "@3": "there", "@4": "missing"}
-    assert states(goldsmith) == {"@1": "there", "@3": "there"}
+    assert "(deleted)" in goldsmith("images", "show", f"{goldsmith.name}@4").stdout
 
 
 def test_an_image_in_another_machines_engine_is_left_alone(
@@ -104,8 +103,14 @@ def test_an_image_in_another_machines_engine_is_left_alone(
 def amis(goldsmith: Cli, account: Lab, record: Callable[[Artifact], str]) -> list[dict[str, str]]:
     """Three versions of an AMI in two regions; of each the id by region."""
     made = []
-    for number in range(1, 4):
-        ids = {region: _ami(account, region, f"{goldsmith.name}-{number}") for region in REGIONS}
+    versions = [
+        {region: _ami(account, region, f"{goldsmith.name}-{number}") for region in REGIONS} for number in range(1, 4)
+    ]
+    for region in REGIONS:
+        images = [ids[region] for ids in versions]
+        waiter = client(account.environment, region=region).get_waiter("image_available")
+        waiter.wait(ImageIds=images, WaiterConfig={"Delay": 0.1, "MaxAttempts": 300})
+    for ids in versions:
         copies: Any = {region: {"id": ami} for region, ami in ids.items()}
         home = REGIONS[0]
         build = record(Artifact(type="ec2", id=ids[home], region=home, details={"images": copies}))
@@ -115,12 +120,11 @@ def amis(goldsmith: Cli, account: Lab, record: Callable[[Artifact], str]) -> lis
 
 
 def _ami(account: Lab, region: str, name: str) -> str:
-    """Make an AMI with a snapshot of its own."""
+    """Begin to make an AMI with a snapshot of its own."""
     debian = client(account.environment).describe_images(Filters=[{"Name": "name", "Values": ["debian-12-*"]}])
     ec2 = client(account.environment, region=region)
-    ami = ec2.copy_image(SourceImageId=debian["Images"][0]["ImageId"], SourceRegion=REGIONS[0], Name=name)["ImageId"]
-    ec2.get_waiter("image_available").wait(ImageIds=[ami], WaiterConfig={"Delay": 0.1, "MaxAttempts": 300})
-    return str(ami)
+    made = ec2.copy_image(SourceImageId=debian["Images"][0]["ImageId"], SourceRegion=REGIONS[0], Name=name)
+    return str(made["ImageId"])
 
 
 def described(account: Lab, ids: dict[str, str]) -> list[dict[str, Any]]:

@@ -59,10 +59,11 @@ def test_a_permission_that_is_missing_is_named(goldsmith: Cli, write_ami_spec: S
     assert only_new(before, resources(account.environment)) == {}
 
 
+@pytest.mark.exhaustive
 def test_a_user_that_the_image_does_not_have_is_named(goldsmith: Cli, write_ami_spec: SpecWriter, account: Lab) -> None:
     before = resources(account.environment)
     spec = write_ami_spec(
-        targets={"ec2": {"region": "eu-west-1", "machine": {"user": "ubuntu", "ssh": {"timeout": "3s"}}}}
+        targets={"ec2": {"region": "eu-west-1", "machine": {"user": "ubuntu", "ssh": {"timeout": "10s"}}}}
     )
     message = goldsmith.build(spec, code=1)["failure"]["message"]
     assert "does not let the user ubuntu in" in message

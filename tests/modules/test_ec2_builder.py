@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -64,13 +65,13 @@ def wanted(base: str, build_id: str) -> dict[str, Any]:
 
 @pytest.fixture
 def build(
-    lab: Lab, ec2: Any, run_module: RunModule, environ: dict[str, str], wanted: dict[str, Any]
+    lab: Lab, ec2: Any, run_in_lab: RunModule, environ: dict[str, str], wanted: dict[str, Any]
 ) -> Iterator[RunModule]:
     """Run the module with the options of a plain machine and others; its machines are ended after the test."""
     lab.clear_calls()
 
     def run(**options: Any) -> dict[str, Any]:
-        return run_module("ec2_builder", environ=environ, **{**wanted, **options})
+        return run_in_lab("ec2_builder", environ=environ, **{**wanted, **options})
 
     yield run
     lab.clear_faults()
@@ -81,8 +82,8 @@ def build(
 
 
 @pytest.fixture
-def release(run_module: RunModule, environ: dict[str, str], build_id: str) -> RunModule:
-    return partial(run_module, "ec2_builder", environ=environ, build_id=build_id, state="absent")
+def release(run_in_lab: RunModule, environ: dict[str, str], build_id: str) -> RunModule:
+    return partial(run_in_lab, "ec2_builder", environ=environ, build_id=build_id, state="absent")
 
 
 class Account:
@@ -149,7 +150,8 @@ def test_machine_is_made_in_five_calls_and_can_be_entered(
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
 
     assert sorted(set(actions(lab))) == PLAIN
-    assert len(actions(lab)) <= 6
+    # A poll that is repeated says how fast this machine is.
+    assert len([action for action, _ in groupby(actions(lab))]) <= 6
     machine, ssh, resources = result["machine"], result["ssh"], result["resources"]
     assert result["changed"]
     assert result["diff"] == {"before": {"state": "absent"}, "after": {"state": "running"}}
@@ -336,7 +338,7 @@ def test_machine_that_never_answers_shows_its_console_and_is_released(
 
 
 def test_user_who_is_not_let_in_is_named(build: RunModule, account: Account) -> None:
-    result = build(user="nobody-here", ssh={"timeout": 2})
+    result = build(user="nobody-here", ssh={"timeout": 10})
 
     assert "does not let the user nobody-here in" in result["msg"]
     assert account.left() == {}
@@ -392,7 +394,7 @@ def test_interrupt_leaves_nothing(
     assert list(private.iterdir()) == []
 
 
-@pytest.mark.parametrize("action", ["CreateSecurityGroup", "RunInstances"])
+@pytest.mark.parametrize("action", [pytest.param("CreateSecurityGroup", marks=pytest.mark.exhaustive), "RunInstances"])
 def test_run_after_one_that_was_killed_goes_on_where_that_ended(
     build: RunModule,
     start_module: Start,
@@ -429,31 +431,16 @@ def test_build_whose_key_is_lost_must_be_released_first(build: RunModule, privat
     assert "state=absent" in unknown["msg"]
 
 
-def test_temporary_instance_profile_comes_and_goes(
-    build: RunModule, release: RunModule, lab_client: Callable[..., Any], build_id: str
+def test_machine_comes_to_the_subnet_and_with_the_rights_that_are_asked_for_and_its_profile_goes_with_it(
+    build: RunModule, release: RunModule, ec2: Any, lab_client: Callable[..., Any], account: Account, build_id: str
 ) -> None:
     iam = lab_client("iam")
     statement = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
     policy = {"Version": "2012-10-17", "Statement": [statement]}
-
-    result = build(instance_policy=policy)
-
-    name = f"goldsmith-{build_id}"
-    assert result["resources"]["instance_profile"] == result["resources"]["role"] == name
-    profile = iam.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]
-    assert profile["Path"] == "/goldsmith/"
-    assert {tag["Key"] for tag in profile["Tags"]} >= {"goldsmith:build", "goldsmith:expires"}
-    assert [role["RoleName"] for role in profile["Roles"]] == [name]
-    assert iam.get_role_policy(RoleName=name, PolicyName="build")["PolicyDocument"] == policy
-    kinds = [one["kind"] for one in release()["removed"]]
-    assert {"instance_profile", "role"} <= set(kinds)
-    assert name not in [one["RoleName"] for one in iam.list_roles()["Roles"]]
-
-
-def test_machine_comes_to_the_subnet_that_is_asked_for(build: RunModule, ec2: Any, lab: Lab, account: Account) -> None:
     subnet = ec2.describe_subnets(Filters=[{"Name": "availability-zone", "Values": ["eu-west-1b"]}])["Subnets"][0]
 
     result = build(
+        instance_policy=policy,
         subnet_filters={"availability-zone": "eu-west-1b"},
         security_group_cidrs=["192.0.2.0/24", "2001:db8::/32"],
         root_volume={"size": 9, "encrypted": False},
@@ -467,3 +454,15 @@ def test_machine_comes_to_the_subnet_that_is_asked_for(build: RunModule, ec2: An
     assert [one["CidrIp"] for one in rule["IpRanges"]] == ["192.0.2.0/24"]
     assert [one["CidrIpv6"] for one in rule["Ipv6Ranges"]] == ["2001:db8::/32"]
     assert [one["Size"] for one in account.volumes()] == [9]
+    name = f"goldsmith-{build_id}"
+    assert result["resources"]["instance_profile"] == result["resources"]["role"] == name
+    profile = iam.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]
+    assert profile["Path"] == "/goldsmith/"
+    assert {tag["Key"] for tag in profile["Tags"]} >= {"goldsmith:build", "goldsmith:expires"}
+    assert [role["RoleName"] for role in profile["Roles"]] == [name]
+    assert iam.get_role_policy(RoleName=name, PolicyName="build")["PolicyDocument"] == policy
+
+    kinds = [one["kind"] for one in release()["removed"]]
+
+    assert {"instance_profile", "role"} <= set(kinds)
+    assert name not in [one["RoleName"] for one in iam.list_roles()["Roles"]]
