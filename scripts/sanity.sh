@@ -1,6 +1,12 @@
 #!/usr/bin/env bash
 # Runs `ansible-test sanity` on the collection where it lies. Arguments go to ansible-test: scripts/sanity.sh --test pylint
 #
+# Without arguments, pylint runs beside all the others, as it takes as long as they do, and this is left out:
+# - pep8, and pylint of the unit tests: ruff checks all of it
+# - yamllint and runtime-metadata: ansible-lint runs yamllint and knows the schema of meta/runtime.yml
+# - import under the Pythons between the oldest and the newest: what both of these have, those between them have as well
+# `scripts/sanity.sh --color no` leaves nothing out.
+#
 # ansible-test makes a virtual environment for each kind of test and keeps them under ~/.ansible/test. By way of HOME they
 # come to lie in build/sanity, so that nothing is left outside the checkout, and a second run need not make them again.
 set -euo pipefail
@@ -63,4 +69,31 @@ write_pip_settings
 PATH=$(python_path)
 export PATH HOME=$home XDG_CONFIG_HOME=$home/.config XDG_CACHE_HOME=$home/.cache LC_ALL=C.UTF-8
 cd "$top/collections/ansible_collections/goldsmith/images"
-"$top/.venv/bin/ansible-test" sanity --local --color no "$@"
+
+sanity() { "$top/.venv/bin/ansible-test" sanity --local --color no "$@"; }
+
+# Prints the oldest and the newest version of Python that modules run on and that this machine has.
+oldest_and_newest() {
+  local minor
+  for minor in 9 10 11 12 13; do
+    if "python3.$minor" -c '' 2>/dev/null; then echo "3.$minor"; fi
+  done | sed -n '1p;$p' | uniq
+}
+
+everything_else() {
+  local version left_out=() name
+  for name in import pep8 pylint runtime-metadata yamllint; do left_out+=(--skip-test "$name"); done
+  sanity "${left_out[@]}" || return
+  for version in $(oldest_and_newest); do sanity --test import --python "$version" || return; done
+}
+
+if (($#)); then
+  sanity "$@"
+else
+  sanity --test pylint plugins/ >"$home/pylint.log" 2>&1 &
+  status=0
+  everything_else || status=$?
+  wait $! || status=$?
+  cat "$home/pylint.log"
+  exit "$status"
+fi
