@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
+import tarfile
+import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -132,8 +136,24 @@ def test_an_image_that_went_out_of_date_is_told_of_built_anew_and_fresh(goldsmit
     assert (reason["kind"], reason["text"]) == ("tasks", "layer install: tasks/install.yml changed")
 
 
+@pytest.fixture
+def tiny_images(docker_client: docker.DockerClient) -> Iterator[list[str]]:
+    """Ids of two images of one file each; nothing in them can run."""
+    made = []
+    for _ in range(2):
+        content = io.BytesIO()
+        with tarfile.open(fileobj=content, mode="w") as tar:
+            tar.addfile(tarfile.TarInfo(uuid.uuid4().hex))
+        answer = docker_client.api.import_image_from_data(content.getvalue())
+        made.append(str(json.loads(answer.splitlines()[-1])["status"]))
+    yield made
+    for image in made:
+        with suppress(docker.errors.ImageNotFound):  # it goes with its last name
+            docker_client.images.remove(image, force=True)
+
+
 def test_the_image_that_a_name_stands_for_is_looked_up_where_a_build_would_look(
-    docker_client: docker.DockerClient, base_image: str, python_image: str, registry: Registry
+    docker_client: docker.DockerClient, tiny_images: list[str], registry: Registry
 ) -> None:
     name = f"{registry.address}/gold"
     asked = docker_target.DockerSource(image=f"{name}:1")
@@ -141,12 +161,12 @@ def test_the_image_that_a_name_stands_for_is_looked_up_where_a_build_would_look(
     with pytest.raises(EnvironmentFault, match="gold:1 is now cannot be found out"):
         newest(asked, None)
     try:
-        for image in (base_image, python_image):
+        for image in tiny_images:
             docker_client.images.get(image).tag(name, "1")
             assert newest(asked, None) == Base(image)
         docker_client.images.push(name, "1")
         digest = docker_client.images.get(f"{name}:1").attrs["RepoDigests"][0].partition("@")[2]
-        docker_client.images.get(base_image).tag(name, "1")
+        docker_client.images.get(tiny_images[0]).tag(name, "1")
         assert newest(asked.model_copy(update={"pull": "always"}), None) == Base(None, digest)
     finally:
         docker_client.images.remove(f"{name}:1")
