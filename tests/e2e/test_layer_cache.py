@@ -43,7 +43,7 @@ FILES = {"first/tasks/main.yml": FIRST, "first/handlers/main.yml": HANDLERS, "se
 
 
 def told(result: dict[str, Any]) -> list[tuple[str, str]]:
-    return [(layer["cache"], layer["reason"]) for layer in result["layers"]]
+    return [(layer["cache"], layer.get("reason", "")) for layer in result["layers"]]
 
 
 def tree(client: docker.DockerClient, image: str) -> dict[str, Any]:
