@@ -145,7 +145,7 @@ class Builds:
         account.order(Fault(action, "hold", first=number, last=number))
         runner = self._goldsmith.start("build", "--force", self._spec)
         try:
-            assert account.wait_held(60), "the call was not made"
+            assert account.wait_held(300), "the call was not made"
         finally:
             runner.send_signal(signal.SIGKILL)
             runner.communicate()

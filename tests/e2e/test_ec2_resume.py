@@ -46,7 +46,7 @@ def test_a_build_that_was_killed_while_it_published_is_resumed_and_goes_where_th
     account.order(Fault(action, "hold", last=1))
     runner = goldsmith.start("build", write_ami_spec(targets=TARGETS))
     try:
-        assert account.wait_held(60)
+        assert account.wait_held(300)
     finally:
         runner.send_signal(signal.SIGKILL)
         runner.communicate()
