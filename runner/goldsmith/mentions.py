@@ -27,6 +27,7 @@ _PURE = frozenset(
 )
 _READS = frozenset({"file", "fileglob", "first_found", "template"})
 _ALL_VARIABLES = re.compile(r"\bvars\s*\[|\bhostvars\b|['\"](?:ansible\.builtin\.)?(?:vars|varnames)['\"]\s*,")
+_HIDDEN = re.compile(r"\bno_log\s*:\s*(?!['\"]?(?:false|no)\b)\S", re.IGNORECASE)
 _OF_ONE_BUILD = re.compile(r"\bgoldsmith_(?:build_id|started)\b")
 
 
@@ -71,6 +72,8 @@ def unforeseen(text: str, own: Collection[str]) -> str:
         return "it uses what is another thing in each build"
     if _ELSEWHERE.search(text):
         return "it runs tasks elsewhere than on the machine"
+    if _HIDDEN.search(text):
+        return "it hides what it does: no_log"
     for said, kind, name in _looked_up(text):
         if kind not in _PURE and not (kind in _READS and _is_known(name, own)):
             return f"it looks something up on this machine: {said}"

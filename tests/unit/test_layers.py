@@ -189,6 +189,7 @@ def test_a_file_that_a_variable_names_counts(spec: Spec, tmp_path: Path) -> None
             "debug: {msg: '{{ item }}'}\n  with_fileglob: ['*.conf']",
             "it looks something up on this machine: with_fileglob",
         ),
+        ("command: uptime\n  no_log: true", "it hides what it does: no_log"),
         ("command: uptime\n  delegate_to: localhost", "it runs tasks elsewhere than on the machine"),
         ("debug: {msg: '{{ goldsmith_build_id }}'}", "it uses what is another thing in each build"),
     ],
