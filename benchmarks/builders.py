@@ -101,7 +101,7 @@ class Workshop:
 
 
 def docker(shop: Workshop) -> dict[str, Builder]:
-    """Return the builders of a Docker image, by name, in the order of the issue they answer."""
+    """Return the builders of a Docker image, by name, in the order in which they are told of."""
     target = ("--target", "docker")
 
     def changed(number: int) -> float:
