@@ -61,7 +61,7 @@ ACTIONS = {
     "DeleteKeyPair",
 }
 """What such a build calls."""
-AFTER_A_LOSS = {"DescribeSecurityGroups", "DescribeKeyPairs", "DeleteVolume"}
+AFTER_A_LOSS = {"DescribeSecurityGroups", "DescribeKeyPairs", "DeleteVolume", "DeleteNetworkInterface"}
 """What it may call besides, to find what a call has done whose answer was lost."""
 
 Call = tuple[str, int]

@@ -13,6 +13,8 @@ from typing import Any
 import docker
 import pytest
 
+from ansible_collections.goldsmith.images.plugins.module_utils._layer_cache import clear
+
 from ..conftest import APT, run_image
 from .conftest import Cli
 
@@ -45,7 +47,8 @@ def examples(
         return {result["label"]: result | {"manifest": cli.record(result["build"])} for result in results}
 
     yield build
-    for image in made:
+    for image in reversed(made):
+        clear(docker_client.api, image)
         docker_client.images.remove(image, force=True)
 
 

@@ -10,6 +10,7 @@ from typing import Any, Collection, Mapping
 
 from ansible_collections.goldsmith.images.plugins.module_utils._docker import LABEL_BUILD, LABEL_ROLE
 from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
+from ansible_collections.goldsmith.images.plugins.module_utils._layer_cache import clear
 
 with suppress(ImportError):  # _docker.run tells the user
     from docker.errors import APIError, NotFound
@@ -41,6 +42,7 @@ def discard(
             kept.append({"id": found["Id"], "tags": foreign})
             continue
         if not check_mode:
+            clear(api, found["Id"])
             _remove(api, found["Id"], [*names, *(found.get("RepoDigests") or [])])
         removed.append(found["Id"])
     result: dict[str, Any] = {"changed": bool(removed), "removed": removed, "kept": kept}

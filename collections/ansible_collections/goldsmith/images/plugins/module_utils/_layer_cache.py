@@ -23,7 +23,7 @@ from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fau
 from ansible_collections.goldsmith.images.plugins.module_utils._time import UTC
 
 with suppress(ImportError):  # `_docker.run` tells the user
-    from docker.errors import ImageNotFound, NotFound
+    from docker.errors import APIError, ImageNotFound, NotFound
 
 SCHEMA = 1
 """Part of each key: raise it whenever the same ingredients shall give another layer."""
@@ -33,6 +33,7 @@ LABEL_KEY = "io.goldsmith.layer.key"
 LABEL_BELOW = "io.goldsmith.layer.below"
 LABEL_LAYER = "io.goldsmith.layer.name"
 LABEL_INGREDIENTS = "io.goldsmith.layer.ingredients"
+LABEL_ARCHIVES = "io.goldsmith.layer.archives"
 LABEL_VARIABLES = "io.goldsmith.layer.variables"
 
 
@@ -126,6 +127,11 @@ class Kept:
         return dict(unpacked(self.labels.get(LABEL_INGREDIENTS, "")) or {})
 
     @property
+    def archives(self) -> dict[str, str]:
+        """SHA-256 of the signed indexes of the archives that its packages are of, by address, as they were then."""
+        return dict(unpacked(self.labels.get(LABEL_ARCHIVES, "")) or {})
+
+    @property
     def variables(self) -> dict[str, Any]:
         """The variables that the layers so far have set: ``facts`` and ``variables``."""
         return dict(unpacked(self.labels.get(LABEL_VARIABLES, "")) or {})
@@ -146,13 +152,16 @@ def key(below: str, layer: Layer) -> str:
     return _digest({"below": below, "ingredients": dict(layer.ingredients)})
 
 
-def judge(bottom: str, layers: Sequence[Layer], kept: Iterable[Kept]) -> list[Verdict]:
+def judge(
+    bottom: str, layers: Sequence[Layer], kept: Iterable[Kept], outdated: Mapping[str, str] | None = None
+) -> list[Verdict]:
     """Return of each layer whether it is taken from the cache.
 
     Args:
         bottom: The key of `root`.
         layers: The layers, lowest first.
         kept: What there is.
+        outdated: Why what there was of a key is not to be used, by key.
     """
     there = sorted(kept, key=lambda one: one.made, reverse=True)
     keys = {one.key for one in there}
@@ -174,7 +183,12 @@ def judge(bottom: str, layers: Sequence[Layer], kept: Iterable[Kept]) -> list[Ve
             verdicts.append(Verdict(layer, this, below, "hit"))
             continue
         off = any(one.layer.off for one in verdicts) or bool(layer.off)
-        reason = layer.off or layer.fresh or (f"layer {first} below it runs" if first else _why(layer, below, there))
+        reason = (
+            layer.off
+            or layer.fresh
+            or (outdated or {}).get(this)
+            or (f"layer {first} below it runs" if first else _why(layer, below, there))
+        )
         first = first or layer.name
         verdicts.append(Verdict(layer, this, below, "off" if off else "miss", reason))
     return verdicts
@@ -230,7 +244,7 @@ def keep(client: Any, container: str, verdict: Mapping[str, Any], about: Mapping
         client: A connected client of the engine.
         container: Name or id.
         verdict: The layer's verdict, as `Verdict.as_dict` has it.
-        about: ``ingredients`` and ``variables`` of the layer, ``build_id`` and ``image_name`` of the build.
+        about: ``ingredients``, ``archives`` and ``variables`` of the layer; ``build_id`` and ``image_name``.
 
     Returns:
         The image's id.
@@ -246,6 +260,7 @@ def keep(client: Any, container: str, verdict: Mapping[str, Any], about: Mapping
         LABEL_BELOW: verdict["below"],
         LABEL_LAYER: verdict["name"],
         LABEL_INGREDIENTS: packed(about["ingredients"]),
+        LABEL_ARCHIVES: packed(about["archives"]),
         LABEL_VARIABLES: packed(about["variables"]),
     }
     try:
@@ -263,6 +278,27 @@ def remove(client: Any, image: str) -> None:
     with suppress(ImageNotFound):
         # Pruning would take untagged parents along: other layers of the cache, and perhaps a base.
         client.api.remove_image(image, noprune=True)
+
+
+def clear(api: Any, image: str) -> None:
+    """Remove the layers that stand on an image, so that it can be removed itself; what a container uses stays.
+
+    Args:
+        api: The engine's API.
+        image: Id of the image.
+    """
+    above: dict[str, list[Mapping[str, Any]]] = {}
+    for item in api.images(all=True):
+        above.setdefault(item["ParentId"], []).append(item)
+    standing, waiting = [], [image]
+    while waiting:
+        for item in above.get(waiting.pop(), ()):
+            if (item["Labels"] or {}).get(LABEL_ROLE) == ROLE:
+                standing.append(item["Id"])
+                waiting.append(item["Id"])
+    for one in reversed(standing):
+        with suppress(APIError):
+            api.remove_image(one, noprune=True)
 
 
 def packed(data: Any) -> str:

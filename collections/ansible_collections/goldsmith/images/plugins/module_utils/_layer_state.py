@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any, Mapping, Sequence
+from typing import Any, Iterable, Mapping, Sequence
 
 from ansible_collections.goldsmith.images.plugins.module_utils._apt_archive import Source as Line
 from ansible_collections.goldsmith.images.plugins.module_utils._apt_archive import indexes, proxies
@@ -56,10 +56,37 @@ def look_up(
     lost = f"the base has volumes, and what lies in them is not kept: {', '.join(volumes)}" if volumes else ""
     whole = [completed(layer, host, digests, trouble, lost) for layer in layers]
     kept = images(client)
-    verdicts = judge(root(base, machine), whole, kept)
-    hits = [verdict.key for verdict in verdicts if verdict.cache == "hit"]
+    bottom = root(base, machine)
+    verdicts = judge(bottom, whole, kept)
+    outdated = _outdated([one for one in kept if one.key in _hits(verdicts)])
+    if outdated:
+        kept = [one for one in kept if one.id not in outdated]
+        reasons = {one.key: outdated[one.id] for one in images(client) if one.id in outdated}
+        verdicts = judge(bottom, whole, kept, reasons)
+    hits = _hits(verdicts)
     newest = sorted(kept, key=lambda one: one.made, reverse=True)
     return verdicts, next((one for one in newest if hits and one.key == hits[-1]), None)
+
+
+def _hits(verdicts: Sequence[Verdict]) -> list[str]:
+    return [verdict.key for verdict in verdicts if verdict.cache == "hit"]
+
+
+def _outdated(kept: Sequence[Kept]) -> dict[str, str]:
+    """Return why images are out of date whose packages are of archives that have changed since, by id."""
+    lines = sorted({line for one in kept for line in one.archives})
+    if not lines:
+        return {}
+    try:
+        now = _states(lines)
+    except Fault as fault:
+        return {one.id: _untold(fault) for one in kept if one.archives}
+    found = {}
+    for one in kept:
+        changed = [line for line, digest in one.archives.items() if now.get(line) != digest]
+        if changed:
+            found[one.id] = f"index {Line(changed[0]).inrelease} changed"
+    return found
 
 
 def engine(client: Any) -> dict[str, str]:
@@ -78,15 +105,44 @@ def archives(client: Any, image: str) -> tuple[dict[str, str], str]:
     Returns:
         The digests, and why there are none; one of them is empty.
     """
-    os.environ.update(proxies())  # what the builder goes through, as for a base made from packages
     try:
-        sources = read_sources(_apt_files(client, image))
-        lines = [Line(f"deb {one.uri} {one.suite} {' '.join(one.components)}") for one in sources]
-        if not lines:
-            return {}, "it installs packages, and of what archive they are cannot be told"
-        return {index.url: index.sha256 for index in indexes(lines, _TIMEOUT)[1]}, ""
+        found = {Line(line).inrelease: digest for line, digest in _states(_lines(_apt_files(client, image))).items()}
     except Fault as fault:
-        return {}, f"the state of its packages' archive cannot be told: {fault}"
+        return {}, _untold(fault)
+    return found, "" if found else "it installs packages, and of what archive they are cannot be told"
+
+
+def added_archives(client: Any, container: str, ingredients: Mapping[str, str]) -> dict[str, str]:
+    """Return the SHA-256 of the signed indexes of the archives that a builder fetches from, by line of sources.list.
+
+    Args:
+        client: A connected client of the engine.
+        container: Id or name of the builder's container.
+        ingredients: Of the layer; an archive that is among them is left out.
+
+    Raises:
+        Fault: They cannot be told.
+    """
+    files = {path: text for place in PLACES for path, text in read_files(client, container, place)}
+    return _states(line for line in _lines(files) if f"index:{Line(line).inrelease}" not in ingredients)
+
+
+def _untold(fault: Fault) -> str:
+    return f"the state of its packages' archive cannot be told: {fault}"
+
+
+def _lines(files: Mapping[str, str]) -> list[str]:
+    return [f"deb {one.uri} {one.suite} {' '.join(one.components)}".rstrip() for one in read_sources(files)]
+
+
+def _states(lines: Iterable[str]) -> dict[str, str]:
+    """Return the SHA-256 of the signed indexes as they are now, by line of sources.list."""
+    os.environ.update(proxies())  # what the builder goes through, as for a base made from packages
+    asked = [Line(line) for line in lines]
+    if not asked:
+        return {}
+    digests = {index.url: index.sha256 for index in indexes(asked, _TIMEOUT)[1]}
+    return {one.line: digests[one.inrelease] for one in asked if one.inrelease in digests}
 
 
 def _apt_files(client: Any, image: str) -> dict[str, str]:

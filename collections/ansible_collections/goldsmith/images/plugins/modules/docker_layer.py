@@ -16,6 +16,8 @@ description:
     starts.
   - What later layers may use of it is kept with it, namely the variables and facts of the machine that were not there
     before the first layer. So the task has to be one of the machine's play, delegated to the controller.
+  - Where it has installed packages, the state of the archives that the machine fetches from is kept with it as well.
+    Where that cannot be told, the layer is not kept.
   - What processes do that a layer has started is not kept, nor is what lies in volumes or in memory.
   - M(goldsmith.images.docker_layer_info) finds it again.
 options:
@@ -94,7 +96,9 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.goldsmith.images.plugins.module_utils._docker import DOCKER_OPTIONS, patient, run
+from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 from ansible_collections.goldsmith.images.plugins.module_utils._layer_cache import keep
+from ansible_collections.goldsmith.images.plugins.module_utils._layer_state import added_archives
 
 
 def work(client: Any, module: AnsibleModule) -> dict[str, Any]:
@@ -102,8 +106,14 @@ def work(client: Any, module: AnsibleModule) -> dict[str, Any]:
     if module.check_mode:
         return {"changed": True, "image": ""}
     patient(client)
+    ingredients = params["layer"].get("ingredients", {})
+    try:
+        archives = added_archives(client, params["container"], ingredients) if params["layer"].get("packages") else {}
+    except Fault as fault:
+        return {"changed": False, "image": "", "msg": f"the layer is not kept: {fault}"}
     about = {
-        "ingredients": params["layer"].get("ingredients", {}),
+        "ingredients": ingredients,
+        "archives": archives,
         "variables": {"variables": params["variables"], "facts": params["facts"]},
         "build_id": params["build_id"],
         "image_name": params["image_name"],

@@ -135,6 +135,9 @@ layers:
       description: Why it has to run; empty for a hit. The first thing that differs from the newest layer of this name.
       type: str
       sample: role nginx tasks/main.yml changed
+    packages:
+      description: Whether it, or one below it, installs packages.
+      type: bool
     ingredients:
       description: What it is made from, with what was looked up here.
       type: dict
@@ -166,7 +169,14 @@ def work(client: Any, module: AnsibleModule) -> dict[str, Any]:
     return {
         "changed": False,
         "image": image.id if image else params["base"],
-        "layers": [{**verdict.as_dict(), "ingredients": dict(verdict.layer.ingredients)} for verdict in verdicts],
+        "layers": [
+            {
+                **verdict.as_dict(),
+                "ingredients": dict(verdict.layer.ingredients),
+                "packages": any(layer["packages"] for layer in params["layers"][: verdict.layer.number]),
+            }
+            for verdict in verdicts
+        ],
         "variables": state.get("variables", {}),
         "facts": state.get("facts", {}),
     }

@@ -74,6 +74,12 @@ def test_what_is_above_a_layer_that_is_never_kept_is_not_kept_either() -> None:
     ]
 
 
+def test_why_what_there_was_is_not_to_be_used_is_told() -> None:
+    first = judge(BOTTOM, layers("a", "b"), [])[0].key
+    found = judge(BOTTOM, layers("a", "b"), [], {first: "index http://deb.example changed"})
+    assert told(found) == [("miss", "index http://deb.example changed"), ("miss", "layer l1 below it runs")]
+
+
 def test_what_is_to_run_is_kept_anew() -> None:
     asked = [*layers("a"), Layer(2, "l2", {"variable:x": "b"}, fresh="--no-cache")]
     assert told(judge(BOTTOM, asked, cache("a", "b"))) == [("hit", ""), ("miss", "--no-cache")]
