@@ -14,10 +14,6 @@ COLLECTION = Path(__file__).parents[2] / "collections/ansible_collections/goldsm
 SCENARIOS = sorted(file.parent.name for file in COLLECTION.glob("extensions/molecule/*/molecule.yml"))
 
 
-# What a scenario is made of is shared, and what each role does is shown by the role's own tests.
-EVERY_DAY = {"os_cleanup"}
-
-
 def test_every_role_has_a_scenario() -> None:
     assert sorted(role.name for role in (COLLECTION / "roles").iterdir()) == SCENARIOS
 
@@ -36,10 +32,7 @@ def changed(output: str, scenario: str, action: str) -> set[tuple[str, str]]:
 
 @pytest.mark.docker
 @pytest.mark.network
-@pytest.mark.parametrize(
-    "scenario",
-    [name if name in EVERY_DAY else pytest.param(name, marks=pytest.mark.exhaustive) for name in SCENARIOS],
-)
+@pytest.mark.parametrize("scenario", SCENARIOS)
 def test_the_scenario_passes(scenario: str, tmp_path: Path) -> None:
     tools = Path(sys.executable).parent
     done = subprocess.run(
