@@ -9,27 +9,24 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from goldsmith import fast, home, layers, places, project, roles
+from goldsmith import fast, home, layers, places, project
 from goldsmith.attempt import CANCELLED, PUBLISHED_PHASES, Attempt
 from goldsmith.errors import GoldsmithError, InputError
 from goldsmith.events import Event
-from goldsmith.ingredients import ingredients
 from goldsmith.layers import CacheLayer
-from goldsmith.plan import Parent, Plan, parent_name, plan
+from goldsmith.plan import Parent, Plan, parent_name
+from goldsmith.planning import assembled, cache_layers, given, planned, search_path, tools, went_in
 from goldsmith.progress import Reporter
-from goldsmith.registry import ArtifactRecord, Reference, Registry, Version
+from goldsmith.registry import Registry, Version
 from goldsmith.result import BuildResult, Failure
-from goldsmith.revision import revision
 from goldsmith.run import Run, run
 from goldsmith.spec import Build, LoadedSpec, Mask, fingerprint, resolve
 from goldsmith.sweep import RESULT, left_behind, sweep
 
 if TYPE_CHECKING:
-    from goldsmith.evidence.provenance import Inputs
     from goldsmith.evidence.signing import Signer
 
 LOG = "ansible.log"
@@ -75,68 +72,11 @@ class Done:
     exit_code: int
 
 
-def planned(build: Build, version: str, registry: Registry, require_parent: bool = True) -> Plan:
-    """Return the plan of a build, with the newest image of the spec that it starts from.
-
-    Raises:
-        InputError: A role does not exist, or there is no image yet of the spec named by ``from``.
-        GoldsmithError: That image is revoked.
-    """
-    search = _search(build.loaded)
-    return plan(
-        build,
-        version,
-        _parent(build, registry, require_parent),
-        find=lambda name: roles.find(name, search),
-        nearest=lambda name: roles.nearest(name, search),
-    )
-
-
-def _search(loaded: LoadedSpec) -> roles.SearchPath:
-    return roles.SearchPath.of(loaded.directory, *(file.absolute().parent for file in loaded.files))
-
-
-def tools() -> dict[str, str]:
-    """Return the versions of what builds: by package name."""
-    return {name: version(name) for name in ("goldsmith", "ansible-core", "ansible-runner")}
-
-
-def given(loaded: LoadedSpec, ingredients: Mapping[str, str] | None) -> Inputs:
-    """Return what a build is given, for its provenance."""
-    from goldsmith.record import inputs  # noqa: PLC0415  what writes evidence is loaded while Ansible runs
-
-    return inputs(loaded, _search(loaded), ingredients or {}, tools() | fast.tools())
-
-
 def signer() -> Signer | None:
     """Return what signs the provenance of builds, see `goldsmith.evidence.signing.signer`."""
     from goldsmith.evidence import signing  # noqa: PLC0415  other commands need not load it
 
     return signing.signer()
-
-
-def went_in(planned_build: Plan) -> dict[str, str]:
-    """Return what goes into a build, by name; see `goldsmith.ingredients`."""
-    search = _search(planned_build.build.loaded)
-    brought = project.assemble(planned_build, {}).brought
-    return ingredients(planned_build, brought, tools(), lambda name: roles.collection_version(name, search))
-
-
-def assembled(planned_build: Plan, *, debug: bool = False, cached: bool = False) -> project.Project:
-    """Return the Ansible project of a plan."""
-    return project.assemble(planned_build, revision(planned_build.build.loaded.directory), debug, cached)
-
-
-def cache_layers(planned_build: Plan, options: Options | None = None) -> list[CacheLayer]:
-    """Return what the layers of a plan are made from; see `goldsmith.layers`."""
-    search = _search(planned_build.build.loaded)
-    on = layers.Tools(
-        version("ansible-core"),
-        find=lambda name: roles.find(name, search),
-        collection=lambda name: roles.collection_state(name, search),
-    )
-    found = layers.cache_layers(planned_build, on)
-    return layers.refreshed(found, everything=not options.cache, start=options.cache_until) if options else found
 
 
 class BuildRun:
@@ -267,7 +207,7 @@ class BuildRun:
 
     def _attempt(self, attempt: Attempt, planned_build: Plan, secrets: Mapping[str, str], mask: Mask) -> BuildResult:
         """Run the project of a plan, and clean up after it when it could not do so itself."""
-        cached = cache_layers(planned_build, self.options) if planned_build.build.target.caches_layers else []
+        cached = self._cached(planned_build)
         with home.private_directory(attempt.build_id, secret=bool(secrets)) as private:
             written = assembled(planned_build, debug=self.options.debug, cached=bool(cached))
             project.write(written, private / "project", link=True)
@@ -281,7 +221,7 @@ class BuildRun:
                 log=attempt.directory / LOG,
                 verbosity=self.options.verbosity,
                 environment={
-                    "ANSIBLE_COLLECTIONS_PATH": ":".join(map(str, _search(attempt.build.loaded).collections)),
+                    "ANSIBLE_COLLECTIONS_PATH": ":".join(map(str, search_path(attempt.build.loaded).collections)),
                     **fast.environment(),
                 },
             )
@@ -302,6 +242,13 @@ class BuildRun:
             report = sweep([attempt.build_id], [place], attempt.directory)
             return swept(result, report)
         return result
+
+    def _cached(self, planned_build: Plan) -> list[CacheLayer]:
+        """Return what the layers are made from; none where the target has no layer cache."""
+        if not planned_build.build.target.caches_layers:
+            return []
+        options = self.options
+        return layers.refreshed(cache_layers(planned_build), everything=not options.cache, start=options.cache_until)
 
     def _variables(self, attempt: Attempt, private: Path) -> dict[str, Any]:
         keep = self.options.on_error != "cleanup"
@@ -366,46 +313,6 @@ def _order(builds: Sequence[Build]) -> dict[str, tuple[Build, str | None]]:
     return waiting
 
 
-def _passed_over(name: str, found: ArtifactRecord, registry: Registry) -> str:
-    """Say that a build starts from an image that is not the newest one, where that one is revoked."""
-    newest = registry.resolve(name)
-    if newest.revocation is None or newest.version.sequence <= found.version.sequence:
-        return ""
-    return f"it starts from {found.version}, as {newest.revocation.told}"
-
-
-def started_from(name: str, platform: str, target: str, registry: Registry) -> ArtifactRecord | None:
-    """Return the artifact that ``from: NAME`` means now, or None where there is none yet.
-
-    Raises:
-        GoldsmithError: Nothing may be built on it: it is revoked, or so are all that are there.
-    """
-    find = registry.artifact if Reference.parse(name).pinned else registry.newest_artifact
-    return find(name, platform, target)
-
-
-def _parent(build: Build, registry: Registry, required: bool) -> Parent | None:
-    name = parent_name(build)
-    if name is None:
-        return None
-    try:
-        found = started_from(name, build.platform, build.target.name, registry)
-    except GoldsmithError as error:
-        if not required:
-            return None
-        raise type(error)(f"{build.label} starts from {name}: {error.message}", error.hint) from error
-    if found is not None:
-        reference = found.tags[0] if found.tags else found.identity
-        return Parent(found.identity, reference, found.id, _passed_over(name, found, registry))
-    if not required:
-        return None
-    label = f"{name}/{build.platform}/{build.target.name}"
-    raise InputError(
-        f"{build.label} starts from {name}, and there is no image {label} yet",
-        "Build it first, or in the same command.",
-    )
-
-
 def finished(done: Done) -> Event:
     """Return the event that tells how a build ended."""
     result = done.result
@@ -415,40 +322,3 @@ def finished(done: Done) -> Event:
     else:
         message = f"failed; Ansible's log: {done.directory / LOG}"
     return Event("finished", done.label, name=result.build, message=message, data={"status": result.status})
-
-
-def next_version(loaded: LoadedSpec, registry: Registry) -> str:
-    """Return the version that the next build of a spec gets."""
-    return loaded.spec.version or str(registry.next_sequence(loaded.spec.name))
-
-
-def plans(builds: Sequence[Build], registry: Registry, *, require_parents: bool = True) -> list[Plan]:
-    """Return the plan of each build, with the version that it would get now.
-
-    Args:
-        builds: The builds.
-        registry: Knows the images that builds start from.
-        require_parents: Whether a spec that starts from an image that does not exist yet is an error.
-    """
-    return [planned(build, next_version(build.loaded, registry), registry, require_parents) for build in builds]
-
-
-def export_projects(planned_builds: Sequence[Plan], directory: Path) -> list[Path]:
-    """Write the project of each plan: into the directory when there is one, else each into a directory below it.
-
-    Returns:
-        The directories written.
-
-    Raises:
-        InputError: The directory is not empty.
-        EnvironmentFault: It cannot be written.
-    """
-    if not project.is_vacant(directory):
-        raise InputError(f"{directory} is not empty", "Name a directory that does not exist yet.")
-    places = {}
-    for one in planned_builds:
-        name = f"{one.build.platform}-{one.build.target.name}"
-        places[directory / name if len(planned_builds) > 1 else directory] = assembled(one)
-    for place, content in places.items():
-        project.write(content, place, link=False)
-    return list(places)

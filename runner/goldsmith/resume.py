@@ -11,9 +11,10 @@ from typing import Any
 
 from goldsmith import home
 from goldsmith.attempt import PUBLISHED_PHASES, Attempt
-from goldsmith.build import LOG, Done, finished, given, planned, signer
+from goldsmith.build import LOG, Done, finished, signer
 from goldsmith.errors import GoldsmithError, InputError
 from goldsmith.events import Event
+from goldsmith.planning import given, planned
 from goldsmith.progress import Reporter
 from goldsmith.record import record
 from goldsmith.registry import BuildRecord, Registry

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from goldsmith.build import planned
 from goldsmith.errors import GoldsmithError, InputError
 from goldsmith.events import Event
+from goldsmith.planning import planned
 from goldsmith.progress import sentence
 from goldsmith.registry import Registry
 from goldsmith.result import Artifact, BuildResult

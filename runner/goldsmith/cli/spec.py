@@ -48,7 +48,7 @@ def init(path: Path) -> None:
 @set_option
 def validate(specs: tuple[Path, ...], assignments: tuple[str, ...]) -> None:
     """Check SPECs, and name all that is wrong with them."""
-    from goldsmith.build import plans
+    from goldsmith.planning import plans
 
     builds = chosen_builds(specs, assignments)
     with open_registry() as registry:
@@ -90,8 +90,8 @@ def plan(
 
     Of SPECs and of all specs in FOLDERs; without any, of all images that are recorded.
     """
-    from goldsmith.build import plans
     from goldsmith.errors import EnvironmentFault
+    from goldsmith.planning import plans
     from goldsmith.show.patching import survey_json, survey_paragraphs, survey_table
 
     builds = chosen(specs, assignments, only, targets)
@@ -117,8 +117,8 @@ def plan(
 
 def _cached(plans: list[Plan]) -> tuple[dict[str, list[dict[str, Any]]], list[str]]:
     """Return what of the plans' layers is in the layer cache, by label, and why that is not known of others."""
-    from goldsmith.build import cache_layers
     from goldsmith.errors import EnvironmentFault
+    from goldsmith.planning import cache_layers
 
     caches, notes = {}, []
     for one in plans:
@@ -142,7 +142,7 @@ def export(
     *, spec: Path, directory: Path, assignments: tuple[str, ...], only: tuple[str, ...], targets: tuple[str, ...]
 ) -> None:
     """Write the Ansible project that builds SPEC to DIRECTORY; ansible-playbook runs it by itself."""
-    from goldsmith.build import export_projects, plans
+    from goldsmith.planning import export_projects, plans
     from goldsmith.project import PLAYBOOK
 
     builds = chosen_builds((spec,), assignments, only, targets)

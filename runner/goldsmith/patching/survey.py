@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ansible_collections.goldsmith.images.plugins.module_utils._apt_archive import proxies
-from goldsmith.build import planned, started_from, went_in
 from goldsmith.errors import EnvironmentFault, GoldsmithError, InputError
 from goldsmith.patching import cves
 from goldsmith.patching._download import Download
@@ -19,6 +18,7 @@ from goldsmith.patching.index import Indexes, Suite
 from goldsmith.patching.inventories import Inventories
 from goldsmith.patching.verdict import Now, Parent, Verdict, judged, with_parents
 from goldsmith.plan import dump, parent_name
+from goldsmith.planning import planned, started_from, went_in
 from goldsmith.reason import Reason
 from goldsmith.registry import Recorded, Registry
 from goldsmith.registry.reference import Reference

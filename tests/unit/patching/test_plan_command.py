@@ -14,9 +14,9 @@ from tests.roles.archive import Server
 from tests.unit.patching.archives import TextArchive
 
 from goldsmith import cli
-from goldsmith.build import planned, started_from, went_in
 from goldsmith.errors import InputError
 from goldsmith.patching.index import Archive
+from goldsmith.planning import planned, started_from, went_in
 from goldsmith.registry import Registry
 from goldsmith.result import Artifact, BuildResult, Package, Source
 from goldsmith.spec import builds, load
