@@ -17,6 +17,7 @@ import docker
 import pytest
 from click.testing import CliRunner, Result
 
+from ansible_collections.goldsmith.images.plugins.module_utils._layer_cache import clear
 from goldsmith import cli
 from goldsmith.lab import Lab
 
@@ -90,9 +91,10 @@ def _command(folder: Path, client: docker.DockerClient) -> Iterator[Cli]:
     labelled = {"label": f"io.goldsmith.name={command.name}"}
     for container in client.containers.list(all=True, filters=labelled):
         container.remove(force=True, v=True)
-    # Layers that are cached stand on each other.
+    # Layers that are cached stand on each other, and those of another image may stand on one.
     made = sorted(client.images.list(all=True, filters=labelled), key=lambda one: one.attrs["Created"])
     for image in reversed(made):
+        clear(client.api, image.id)
         client.api.remove_image(image.id, force=True, noprune=True)
 
 
