@@ -32,7 +32,7 @@ PARTS = ("docker", "ec2", "layers", "plans", "records")
 
 def say(text: str) -> None:
     """Tell what goes on."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201
+    print(text, file=sys.stderr, flush=True)  # noqa: T201  a command talks
 
 
 def machine() -> str:
@@ -109,7 +109,7 @@ def main() -> int:
         return 1
     text = "\n".join([f"{about}\n", *tables])
     (output / "results.md").write_text(text)
-    print(text)  # noqa: T201
+    print(text)  # noqa: T201  the results are its output
     if options.write:
         _write(text, output)
     return 0

@@ -43,7 +43,7 @@ class Options:
         verbosity: Number of ``-v`` for Ansible.
         indexes: SHA-256 of archives' signed indexes by address, as they were just before, by label of the build.
         cache: Whether layers are taken from the layer cache.
-        cache_until: Layer, by name or number, from which on they are not; empty for none.
+        uncached_from: Layer, by name or number, from which on they are not; empty for none.
     """
 
     jobs: int = 1
@@ -52,7 +52,7 @@ class Options:
     verbosity: int = 0
     indexes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     cache: bool = True
-    cache_until: str = ""
+    uncached_from: str = ""
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class BuildRun:
         waiting = _order(builds)
         among = {label for label, (_, parent) in waiting.items() if parent}
         known = [planned(build, "0", self.registry, require_parent=build.label not in among) for build in builds]
-        layers.check_name(self.options.cache_until, (layer.name for one in known for layer in one.layers))
+        layers.check_name(self.options.uncached_from, (layer.name for one in known for layer in one.layers))
         for target in {build.target.name: build.target for build in builds}.values():
             target.require()
         self._signer = signer()
@@ -248,7 +248,7 @@ class BuildRun:
         if not planned_build.build.target.caches_layers:
             return []
         options = self.options
-        return layers.refreshed(cache_layers(planned_build), everything=not options.cache, start=options.cache_until)
+        return layers.refreshed(cache_layers(planned_build), everything=not options.cache, start=options.uncached_from)
 
     def _variables(self, attempt: Attempt, private: Path) -> dict[str, Any]:
         keep = self.options.on_error != "cleanup"

@@ -106,14 +106,14 @@ def build(
         raise InputError("--debug pauses until you press Return, and there is no terminal")
     if debug and jobs > 1:
         raise InputError("--debug pauses one build at a time", "Leave out --jobs.")
-    _say_how_fast()
+    _tell_of_mitogen()
     options = Options(
         jobs=jobs,
         on_error=on_error,
         debug=debug,
         verbosity=max(verbosity - 1, 0),
         cache=not no_cache,
-        cache_until=no_cache_from,
+        uncached_from=no_cache_from,
     )
     if lab:
         use_lab()
@@ -161,8 +161,8 @@ def _needed(
     return [verdict for verdict in survey.verdicts if verdict.label not in current], current, []
 
 
-def _say_how_fast() -> None:
-    """Tell a user who has installed mitogen when it is of no use."""
+def _tell_of_mitogen() -> None:
+    """Tell a user who has installed mitogen why it is not used."""
     from goldsmith import fast
 
     if told := fast.note():

@@ -123,7 +123,7 @@ def _cached(plans: list[Plan]) -> tuple[dict[str, list[dict[str, Any]]], list[st
     caches, notes = {}, []
     for one in plans:
         if one.build.target.caches_layers:
-            from goldsmith.cache import judged
+            from goldsmith.cache import judged  # brings Docker's client, which other targets need not have
 
             try:
                 caches[one.build.label] = judged(one, cache_layers(one))

@@ -157,7 +157,7 @@ def _newest(source: DockerSource, _options: object) -> Base | None:
 
 def _there(identity: str, tags: Sequence[str], _region: str | None) -> bool:
     """Return whether the engine has an image, and all its tags still name it."""
-    from docker.errors import DockerException, ImageNotFound  # noqa: PLC0415
+    from docker.errors import DockerException, ImageNotFound  # noqa: PLC0415  only who asks needs it
 
     with closing(engine()) as client:
         try:

@@ -315,10 +315,10 @@ def _newest(source: Ec2Source, options: Ec2Options) -> Base | None:
 
 def _there(identity: str, _tags: Sequence[str], region: str | None) -> bool:
     """Return whether EC2 has an image, and it can be used."""
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  only who asks needs it
 
-    from ansible_collections.goldsmith.images.plugins.module_utils._aws import Aws, explain  # noqa: PLC0415
-    from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault  # noqa: PLC0415
+    from ansible_collections.goldsmith.images.plugins.module_utils._aws import Aws, explain  # noqa: PLC0415  only who asks needs it
+    from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault  # noqa: PLC0415  only who asks needs it
 
     try:
         found = Aws(region=region).client("ec2").describe_images(Owners=["self"], ImageIds=[identity])["Images"]
