@@ -14,6 +14,7 @@ name                          text
 ``collection:<name>``         version; with a digest of its files where it is in development
 ``ansible-core``              version
 ``platform``                  the platform's name
+``place``                     the folder of its role or tasks: what it sets may name files there
 ============================  ==========================================================================
 
 Files are read; nothing else is asked.
@@ -210,6 +211,7 @@ def _layer(layer: PlannedLayer, shared: _Shared, tools: Tools) -> CacheLayer:
             **{f"collection:{name}": known for name in sorted(named) if (known := tools.collection(name)) is not None},
             **shared.ingredients,
             "ansible-core": tools.ansible_core,
+            "place": str(layer.role.path if layer.role else layer.tasks),
         },
         engine=mentions.engine(foreign),
         packages=any(mentions.packages(text) for text in files.texts),

@@ -29,6 +29,7 @@ _READS = frozenset({"file", "fileglob", "first_found", "template"})
 _ALL_VARIABLES = re.compile(r"\bvars\s*\[|\bhostvars\b|['\"](?:ansible\.builtin\.)?(?:vars|varnames)['\"]\s*,")
 _HIDDEN = re.compile(r"\bno_log\s*:\s*(?!['\"]?(?:false|no)\b)\S", re.IGNORECASE)
 _OF_ONE_BUILD = re.compile(r"\bgoldsmith_(?:build_id|started)\b")
+_PLACE = re.compile(r"\b(?:role_path|playbook_dir|inventory_dir|inventory_file|goldsmith_project)\b")
 
 
 def words(texts: Iterable[str]) -> set[str]:
@@ -70,6 +71,8 @@ def unforeseen(text: str, own: Collection[str]) -> str:
     """
     if _OF_ONE_BUILD.search(text):
         return "it uses what is another thing in each build"
+    if _PLACE.search(text):
+        return "it uses where its project lies, which is another place in each build"
     if _ELSEWHERE.search(text):
         return "it runs tasks elsewhere than on the machine"
     if _HIDDEN.search(text):

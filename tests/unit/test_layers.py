@@ -148,6 +148,10 @@ def test_a_parameter_counts_where_it_is_mentioned(spec: Spec) -> None:
     assert spec.keys(unused="2")[1] != before[1], "any may be meant by a name that is made up when it runs"
 
 
+def test_where_a_role_lies_counts_as_what_it_sets_may_name_its_files(spec: Spec, tmp_path: Path) -> None:
+    assert not set(spec.keys()) & set(Spec(tmp_path / "moved").keys())
+
+
 def test_the_base_and_the_order_of_layers_count(spec: Spec) -> None:
     before = spec.keys()
     assert not set(before) & set(spec.keys(base="sha256:2"))
@@ -189,6 +193,7 @@ def test_a_file_that_a_variable_names_counts(spec: Spec, tmp_path: Path) -> None
             "debug: {msg: '{{ item }}'}\n  with_fileglob: ['*.conf']",
             "it looks something up on this machine: with_fileglob",
         ),
+        ("set_fact: {x: '{{ playbook_dir }}/a'}", "it uses where its project lies"),
         ("command: uptime\n  no_log: true", "it hides what it does: no_log"),
         ("command: uptime\n  delegate_to: localhost", "it runs tasks elsewhere than on the machine"),
         ("debug: {msg: '{{ goldsmith_build_id }}'}", "it uses what is another thing in each build"),
