@@ -18,6 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import scaling
+from alike import differences
 from builders import PACKER, Builder, Workshop, docker, ec2
 from chart import chart, table
 from measure import Broken, alternate, median
@@ -57,6 +58,19 @@ def compare(title: str, builders: Mapping[str, Builder], rounds: int, output: Pa
     return f"![{title}](performance-{title}.svg)\n\n" + table([title, "median, s", "least", "most"], rows)
 
 
+def judged(images: Mapping[str, str]) -> list[str]:
+    """Return what the comparison of two or more images says.
+
+    Raises:
+        Broken: They differ, so that their times cannot be compared.
+    """
+    if len(images) < 2:
+        return []
+    if found := differences(images):
+        raise Broken("\n".join(["the builders did not make the same image:", *found[:20]]))
+    return [f"The images of {', '.join(images)} are alike: kind, mode, owner, link and content of each file.\n"]
+
+
 def measured(parts: Sequence[str], only: str, rounds: int, output: Path) -> list[str]:
     """Return the tables of the parts that are asked for.
 
@@ -78,6 +92,7 @@ def measured(parts: Sequence[str], only: str, rounds: int, output: Path) -> list
     try:
         if "docker" in parts:
             tables.append(compare("Docker", chosen(docker(shop)), rounds, output))
+            tables += judged(shop.images())
         if "ec2" in parts:
             with running(output / "lab") as lab:
                 tables.append(compare("EC2", chosen(ec2(shop, lab)), rounds, output))

@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 PROGRAMS = Path(sys.executable).parent
 BASE = "goldsmith-bench/base:1"
 LABEL = "goldsmith-bench"
+MADE = ("goldsmith", "playbook", "packer", "floor")
 GOLDSMITH = str(PROGRAMS / "goldsmith")
 ANSIBLE = str(PROGRAMS / "ansible-playbook")
 PACKER = str(PROGRAMS / "packer")
@@ -92,9 +93,18 @@ class Workshop:
         more = (*(self.cold if cold else ()), *options)
         return self.command(name, GOLDSMITH, "build", str(HERE / "spec.yml"), *more, **environment)
 
+    def images(self) -> dict[str, str]:
+        """Return the images that are there, by the name of what made them."""
+        references = {name: f"goldsmith-bench/{name}:1" for name in MADE}
+        return {
+            name: reference
+            for name, reference in references.items()
+            if self.quietly("docker", "images", "-q", reference)
+        }
+
     def clean(self) -> None:
         """Remove the images that were made; the base stays."""
-        for repository in ("goldsmith", "playbook", "packer", "floor"):
+        for repository in MADE:
             images = self.quietly("docker", "images", "-q", f"goldsmith-bench/{repository}").split()
             if images:
                 self.quietly("docker", "image", "rm", "--force", *sorted(set(images)))

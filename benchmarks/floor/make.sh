@@ -5,7 +5,7 @@ DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends le
 groupadd -g 4400 bench
 useradd -u 4400 -g bench -M -s /usr/sbin/nologin bench
 mkdir -p /opt/bench/bin /opt/bench/conf /opt/bench/data
-chown bench:bench /opt/bench/bin /opt/bench/conf /opt/bench/data
+chown bench:bench /opt/bench /opt/bench/bin /opt/bench/conf /opt/bench/data
 for number in 0 1 2 3 4 5 6 7; do
   printf 'name = %s\nlimit = %s\n' "$number" "$((number * 10))" >"/opt/bench/conf/$number.conf"
   chmod 0640 "/opt/bench/conf/$number.conf"
