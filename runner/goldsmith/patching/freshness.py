@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ansible_collections.goldsmith.images.plugins.module_utils._debian_cves import Vulnerability
-from goldsmith.patching.index import Candidate, Suite
+from goldsmith.patching.index import Suite
+from goldsmith.patching.offers import Candidate
 from goldsmith.result import Package
 from goldsmith.versions import newer
 

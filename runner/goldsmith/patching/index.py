@@ -6,7 +6,6 @@ import contextlib
 import gzip
 import hashlib
 import io
-import json
 import lzma
 import threading
 import time
@@ -16,29 +15,22 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from debian.deb822 import Release
 
 from goldsmith.errors import EnvironmentFault
 from goldsmith.patching._download import Download, write
 from goldsmith.patching._signature import signed
+from goldsmith.patching.offers import Candidate, Newest, Offers, packed
 from goldsmith.versions import newer
 
-_FORMAT = 1
+_FORMAT = 2
 """Of the lists that are kept; raise it when `_read` reads something else."""
 
 _UNUSED = 30 * 86400
 
 _FIELDS = ("Package: ", "Version: ", "Source: ")
-
-
-class Candidate(NamedTuple):
-    """A version of a package that an archive offers, with the source that it was built from."""
-
-    version: str
-    source: str
-    source_version: str
 
 
 @dataclass(frozen=True)
@@ -166,12 +158,7 @@ class Indexes:
         key = (archive, architecture)
         if key not in self._lists:
             suite = self.suite(archive)
-            merged: dict[str, Candidate] = {}
-            for path in _lists(suite, architecture):
-                for name, candidate in self._list(suite, path).items():
-                    if name not in merged or newer(candidate.version, merged[name].version):
-                        merged[name] = candidate
-            self._lists[key] = merged
+            self._lists[key] = Newest([self._list(suite, path) for path in _lists(suite, architecture)])
         return self._lists[key]
 
     def _suite(self, archive: Archive) -> Suite:
@@ -194,9 +181,9 @@ class Indexes:
     def _list(self, suite: Suite, path: str) -> Mapping[str, Candidate]:
         """Return the packages of one list, by name."""
         digest = suite.files[path]
-        kept = self._directory / f"{digest}-{_FORMAT}.json"
-        with contextlib.suppress(OSError, ValueError, TypeError):
-            read = {name: Candidate(*rest) for name, rest in json.loads(kept.read_text("utf-8")).items()}
+        kept = self._directory / f"{digest}-{_FORMAT}"
+        with contextlib.suppress(OSError, ValueError):
+            read = Offers(kept.read_bytes())
             kept.touch()
             return read
         folder, _, name = path.rpartition("/")
@@ -206,13 +193,13 @@ class Indexes:
             found = _read(_lines(content, name))
         except (OSError, EOFError, lzma.LZMAError, UnicodeDecodeError) as error:
             raise EnvironmentFault(f"{suite.archive.url}/{path} cannot be read: {error}") from error
-        write(kept, json.dumps(found, separators=(",", ":")).encode())
+        write(kept, packed(found))
         self._forget()
         return found
 
     def _forget(self) -> None:
         """Remove lists that have not been of use for a month: archives change every day."""
-        for path in self._directory.glob("*.json"):
+        for path in self._directory.iterdir():
             with contextlib.suppress(OSError):
                 if time.time() - path.stat().st_mtime > _UNUSED:
                     path.unlink()

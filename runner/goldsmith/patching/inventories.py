@@ -8,7 +8,8 @@ from typing import Any
 from goldsmith.errors import EnvironmentFault
 from goldsmith.patching.cves import Known
 from goldsmith.patching.freshness import Freshness, Judge, Update
-from goldsmith.patching.index import Archive, Candidate, Indexes, Suite
+from goldsmith.patching.index import Archive, Indexes, Suite
+from goldsmith.patching.offers import Candidate
 from goldsmith.registry import Recorded, Registry
 from goldsmith.result import Package
 

@@ -9,7 +9,8 @@ import pytest
 
 from ansible_collections.goldsmith.images.plugins.module_utils._debian_cves import Vulnerability
 from goldsmith.patching.freshness import Cve, Freshness, Judge, Update, worst
-from goldsmith.patching.index import Archive, Candidate, Suite
+from goldsmith.patching.index import Archive, Suite
+from goldsmith.patching.offers import Candidate
 from goldsmith.result import Package
 
 Lists = Sequence[tuple[Suite, Mapping[str, Candidate]]]

@@ -18,7 +18,8 @@ from tests.unit.patching.conftest import Open
 from ansible_collections.goldsmith.images.plugins.module_utils._apt_archive import sources_from_host
 from goldsmith.errors import EnvironmentFault
 from goldsmith.patching import _signature
-from goldsmith.patching.index import Archive, Candidate, _read
+from goldsmith.patching.index import Archive, _read
+from goldsmith.patching.offers import Candidate
 from goldsmith.versions import newer
 
 INRELEASE = "/debian/dists/bookworm/InRelease"
