@@ -54,6 +54,8 @@ class Workshop:
             "PATH": f"{PROGRAMS}:{os.environ['PATH']}",
             "ANSIBLE_ROLES_PATH": str(HERE / "roles"),
             "ANSIBLE_DEPRECATION_WARNINGS": "0",
+            # Python's own default: who has installed a program does not compile it each time.
+            "PYTHONDONTWRITEBYTECODE": "",
         }
         known = subprocess.run([GOLDSMITH, "build", "--help"], capture_output=True, text=True, check=True).stdout
         self.cold = [option for option in ("--force", "--no-cache") if option in known]
