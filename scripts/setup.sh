@@ -32,6 +32,8 @@ ssh                                 openssh-client
 gpg                                 gpg
 apt-ftparchive                      apt-utils
 iptables                            iptables
+qemu-system-x86_64                  qemu-system-x86
+/usr/share/ovmf/OVMF.fd             ovmf
 LIST
   # Ubuntu has it as a snap only.
   if grep -qsx 'ID=debian' /etc/os-release; then printf '%s\n' 'chromium chromium' 'chromedriver chromium-driver'; fi

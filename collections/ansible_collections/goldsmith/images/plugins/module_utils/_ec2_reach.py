@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import re
 import time
 from typing import Any, Sequence
 
 from ansible_collections.goldsmith.images.plugins.module_utils._aws import AwsFault, call
+from ansible_collections.goldsmith.images.plugins.module_utils._console import last_words
 from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 from ansible_collections.goldsmith.images.plugins.module_utils._ssh_probe import Answer, Door, attempt
 from ansible_collections.goldsmith.images.plugins.module_utils._wait import State, Waiter, delays, wait
@@ -24,10 +24,7 @@ PAUSES = 0.1, 5.0
 """Seconds between two attempts, at least and at most; in between a tenth of the time that has passed. They cost no
 call, and little else."""
 
-CONSOLE_LINES = 25
-
 _AGENT = Waiter("the machine's SSM agent", "Online", ("", "ConnectionLost", "Inactive"))
-_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[^\t\n\x20-\x7e\xa0-\U0010ffff]")
 
 
 @call("look at the machine's status checks", missing=["InvalidInstanceID.NotFound"])
@@ -160,7 +157,4 @@ def _said_on_console(client: Any, name: str) -> str:
         text = _console(client, name, latest=True) or _console(client, name, latest=False) or ""
     except AwsFault as fault:
         return f"\nIts console cannot be shown: {fault}"
-    lines = [line.rstrip() for line in _CONTROL.sub("", text.replace("\r", "\n")).splitlines() if line.strip()]
-    if not lines:
-        return "\nIts console is empty."
-    return "\nThe end of its console:\n  " + "\n  ".join(lines[-CONSOLE_LINES:])
+    return last_words(text)
