@@ -34,7 +34,7 @@ def sweep(
         check: Only list.
 
     Returns:
-        ``found``, ``removed`` and ``failed``, as the modules ``disk_sweep``, ``docker_sweep`` and ``ec2_sweep`` return
+        ``found``, ``removed`` and ``failed``, as the modules ``disk_machine_sweep``, ``docker_sweep`` and ``ec2_sweep`` return
         them, and ``unsearched``: why some places could not be searched.
 
     Raises:

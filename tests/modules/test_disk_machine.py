@@ -1,4 +1,4 @@
-"""`disk_machine` and `disk_sweep` with real QEMU, and disks that hold a boot sector: all that they do is to speak."""
+"""`disk_machine` and `disk_machine_sweep` with real QEMU, and disks that hold a boot sector: all that they do is to speak."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def disk(path: Path, said: str) -> str:
 @pytest.fixture
 def build(unique: str, run_module: RunModule) -> Iterator[str]:
     yield unique
-    run_module("disk_sweep", build_ids=[unique], expired=False)
+    run_module("disk_machine_sweep", build_ids=[unique], expired=False)
     assert _disk_machine.machines([unique]) == []
 
 
@@ -125,9 +125,9 @@ def test_a_module_that_is_killed_leaves_what_a_sweep_finds(
         os.killpg(module.pid, signal.SIGKILL)
     name = f"goldsmith-{build}-verify-bios"
     assert _qemu.processes()[name]
-    assert [one["id"] for one in run_module("disk_sweep", build_ids=["other"], expired=False)["found"]] == []
-    listed = run_module("disk_sweep", check=True, build_ids=[build], expired=False)
+    assert [one["id"] for one in run_module("disk_machine_sweep", build_ids=["other"], expired=False)["found"]] == []
+    listed = run_module("disk_machine_sweep", check=True, build_ids=[build], expired=False)
     assert [one["id"] for one in listed["found"]] == [name]
     assert _qemu.processes()[name]
-    assert [one["id"] for one in run_module("disk_sweep", build_ids=[build], expired=False)["removed"]] == [name]
+    assert [one["id"] for one in run_module("disk_machine_sweep", build_ids=[build], expired=False)["removed"]] == [name]
     assert name not in _qemu.processes()

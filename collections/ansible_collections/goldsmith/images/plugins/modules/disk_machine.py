@@ -19,7 +19,7 @@ description:
   - KVM is used where a virtual machine really runs with it, else software emulation.
   - A boot that does not come to its end is a failure that shows the end of the serial console.
   - The machine's network leads nowhere but from this machine to its SSH. It ends by itself, see O(expires_in), and
-    M(goldsmith.images.disk_sweep) finds it.
+    M(goldsmith.images.disk_machine_sweep) finds it.
 options:
   state:
     description:
@@ -94,7 +94,7 @@ requirements:
 notes:
   - Images for the processor architecture x86-64 can be started.
 seealso:
-  - module: goldsmith.images.disk_sweep
+  - module: goldsmith.images.disk_machine_sweep
   - module: goldsmith.images.goss
 """
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: disk_sweep
+module: disk_machine_sweep
 short_description: End virtual machines that builds of disk images have left running
 version_added: 0.1.0
 author: Goldsmith contributors (@goldsmith)
@@ -42,7 +42,7 @@ seealso:
 
 EXAMPLES = r"""
 - name: End the virtual machines of one build
-  goldsmith.images.disk_sweep:
+  goldsmith.images.disk_machine_sweep:
     build_ids: [20261122T070000-0a1b2c3d]
     expired: false
 """
