@@ -34,8 +34,8 @@ def sweep(
         check: Only list.
 
     Returns:
-        ``found``, ``removed`` and ``failed``, as the modules ``disk_machine_sweep``, ``docker_sweep`` and ``ec2_sweep`` return
-        them, and ``unsearched``: why some places could not be searched.
+        ``found``, ``removed`` and ``failed``, as the modules ``docker_sweep`` and ``ec2_sweep`` return them, and
+        ``unsearched``: why some places could not be searched.
 
     Raises:
         EnvironmentFault: The sweep failed, for instance because no Docker engine answers.

@@ -129,5 +129,7 @@ def test_a_module_that_is_killed_leaves_what_a_sweep_finds(
     listed = run_module("disk_machine_sweep", check=True, build_ids=[build], expired=False)
     assert [one["id"] for one in listed["found"]] == [name]
     assert _qemu.processes()[name]
-    assert [one["id"] for one in run_module("disk_machine_sweep", build_ids=[build], expired=False)["removed"]] == [name]
+    assert [one["id"] for one in run_module("disk_machine_sweep", build_ids=[build], expired=False)["removed"]] == [
+        name
+    ]
     assert name not in _qemu.processes()
