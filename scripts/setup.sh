@@ -34,6 +34,14 @@ apt-ftparchive                      apt-utils
 iptables                            iptables
 qemu-system-x86_64                  qemu-system-x86
 /usr/share/ovmf/OVMF.fd             ovmf
+sfdisk                              fdisk
+mkfs.vfat                           dosfstools
+mcopy                               mtools
+grub-mkimage                        grub-common
+qemu-img                            qemu-utils
+zstd                                zstd
+/usr/lib/grub/i386-pc/kernel.img    grub-pc-bin
+/usr/lib/grub/x86_64-efi/kernel.img grub-efi-amd64-bin
 LIST
   # Ubuntu has it as a snap only.
   if grep -qsx 'ID=debian' /etc/os-release; then printf '%s\n' 'chromium chromium' 'chromedriver chromium-driver'; fi

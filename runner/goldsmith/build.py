@@ -301,7 +301,7 @@ def _order(builds: Sequence[Build]) -> dict[str, tuple[Build, str | None]]:
     waiting: dict[str, tuple[Build, str | None]] = {}
     for build in builds:
         name = parent_name(build)
-        parent = f"{name}/{build.platform}/{build.target.name}" if name else None
+        parent = f"{name}/{build.platform}/{build.target.parent_target}" if name else None
         waiting[build.label] = (build, parent if parent in labels else None)
     for label in waiting:
         chain, parent = [label], waiting[label][1]

@@ -129,7 +129,7 @@ def _parent(build: Build, registry: Registry, required: bool) -> Parent | None:
     if name is None:
         return None
     try:
-        found = started_from(name, build.platform, build.target.name, registry)
+        found = started_from(name, build.platform, build.target.parent_target, registry)
     except GoldsmithError as error:
         if not required:
             return None
@@ -139,7 +139,7 @@ def _parent(build: Build, registry: Registry, required: bool) -> Parent | None:
         return Parent(found.identity, reference, found.id, _passed_over(name, found, registry))
     if not required:
         return None
-    label = f"{name}/{build.platform}/{build.target.name}"
+    label = f"{name}/{build.platform}/{build.target.parent_target}"
     raise InputError(
         f"{build.label} starts from {name}, and there is no image {label} yet",
         "Build it first, or in the same command.",

@@ -46,3 +46,19 @@ StringMap = dict[str, Scalar]
 Command = list[Scalar] | str
 Duration = Annotated[float, Field(ge=0), BeforeValidator(_duration, json_schema_input_type=float | _DurationText)]
 """Seconds, written as a number or as ``90s``, ``10m``, ``6h``, ``180d``."""
+
+_BYTES = re.compile(r"^(\d+(?:\.\d+)?)\s*(KiB|MiB|GiB|TiB)$")
+_UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
+
+
+def _bytes(value: Any) -> Any:
+    if isinstance(value, str) and (match := _BYTES.match(value)):
+        return int(float(match[1]) * _UNITS[match[2]])
+    if isinstance(value, str):
+        raise ValueError("give a number of bytes, or a number with KiB, MiB, GiB or TiB, such as 4GiB")
+    return value
+
+
+_BytesText = Annotated[str, Field(pattern=_BYTES.pattern)]
+Bytes = Annotated[int, Field(ge=1), BeforeValidator(_bytes, json_schema_input_type=int | _BytesText)]
+"""Bytes, written as a number or as ``512MiB``, ``4GiB``."""

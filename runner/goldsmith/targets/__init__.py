@@ -52,6 +52,7 @@ class Target:
         there: Given an artifact's identity, tags and region, says whether it is there as it is recorded. Raises
             `EnvironmentFault` when it cannot be found out. None where only a build can tell.
         caches_layers: Whether the lifecycle playbook takes layers from the layer cache, by ``goldsmith_cache``.
+        starts_from: Name of the target whose artifacts ``from:`` means; None for the target's own.
     """
 
     name: str
@@ -65,6 +66,12 @@ class Target:
     newest: Callable[[Any, Any], Base | None] = lambda _source, _options: None
     there: Callable[[str, Sequence[str], str | None], bool] | None = None
     caches_layers: bool = False
+    starts_from: str | None = None
+
+    @property
+    def parent_target(self) -> str:
+        """Name of the target of the artifacts that ``from:`` means."""
+        return self.starts_from or self.name
 
 
 def installed() -> dict[str, Target]:

@@ -135,7 +135,7 @@ def _require() -> None:
     engine().close()
 
 
-def _newest(source: DockerSource, _options: object) -> Base | None:
+def newest(source: DockerSource, _options: object) -> Base | None:
     """Return the image that a name stands for: in the engine, or in the registry where a build would ask that."""
     from docker.errors import DockerException, ImageNotFound  # noqa: PLC0415
 
@@ -174,7 +174,7 @@ target = Target(
     options=DockerOptions,
     playbook="goldsmith.images.docker",
     require=_require,
-    newest=_newest,
+    newest=newest,
     there=_there,
     caches_layers=True,
     from_artifact=lambda identity: {"image": identity, "pull": "never"},

@@ -1,0 +1,128 @@
+#!/usr/bin/python
+# Copyright (c) 2026 Goldsmith contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: disk_layout
+short_description: Lay out a disk, and see that this machine can write it
+version_added: "0.1.0"
+author: Goldsmith contributors (@goldsmith)
+extends_documentation_fragment: goldsmith.images.disk
+description:
+  - Says where everything lies on a disk that M(goldsmith.images.disk_image) is going to write with the same options,
+    and what its C(/etc/fstab) says, so that a machine can be prepared for it.
+  - Fails when the disk cannot be laid out so, or when programs that write it are missing on this machine.
+options:
+  format:
+    description: Format of the disk's file.
+    type: str
+    choices: [raw, qcow2, vmdk]
+    default: raw
+attributes:
+  check_mode:
+    description: Changes nothing.
+    support: full
+  diff_mode:
+    description: Changes nothing.
+    support: none
+  idempotent:
+    description: Changes nothing.
+    support: full
+seealso:
+  - module: goldsmith.images.disk_image
+"""
+
+EXAMPLES = r"""
+- name: Lay out the disk
+  goldsmith.images.disk_layout:
+    size: 4G
+    partitions:
+      - mount: /var
+        size: 1G
+    seed: web
+  register: disk
+
+- name: Have the machine's table of file systems say so
+  ansible.builtin.copy:
+    dest: /etc/fstab
+    content: "{{ disk.fstab }}"
+    mode: "0644"
+"""
+
+RETURN = r"""
+fstab:
+  description: The lines of C(/etc/fstab).
+  returned: success
+  type: str
+  sample: "UUID=0f3f0a9c-5a0e-5d7e-9d0d-8f8c1f3a9b11 / ext4 defaults,x-systemd.growfs 0 1\n"
+partitions:
+  description: The partitions, in their order on the disk.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    number:
+      description: Its number.
+      type: int
+      sample: 3
+    name:
+      description: Its name and the label of its file system.
+      type: str
+      sample: root
+    mount:
+      description: Mount point; empty where it has none.
+      type: str
+      sample: /
+    filesystem:
+      description: Kind of file system; empty where it has none.
+      type: str
+      sample: ext4
+    start:
+      description: First byte.
+      type: int
+      sample: 69206016
+    size:
+      description: Bytes. Of the root partition only a guess while O(size) is not given.
+      type: int
+      sample: 4224712704
+    uuid:
+      description: The partition's own identity.
+      type: str
+      sample: 0E30CCCE-B0F5-5D47-977F-5DBCE3F5AA69
+    filesystem_uuid:
+      description: Its file system's identity.
+      type: str
+      sample: 0f3f0a9c-5a0e-5d7e-9d0d-8f8c1f3a9b11
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.goldsmith.images.plugins.module_utils._disk_fstab import fstab
+from ansible_collections.goldsmith.images.plugins.module_utils._disk_image import told
+from ansible_collections.goldsmith.images.plugins.module_utils._disk_options import DISK_OPTIONS, wanted
+from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "format": {"type": "str", "choices": ["raw", "qcow2", "vmdk"], "default": "raw"},
+            **DISK_OPTIONS,
+        },
+        supports_check_mode=True,
+    )
+    try:
+        disk = wanted(module.params, module.params["format"])
+        disk.need_programs()
+        layout = disk.layout()
+    except Fault as fault:
+        module.fail_json(msg=str(fault))
+    module.exit_json(changed=False, fstab=fstab(layout), partitions=told(layout))
+
+
+if __name__ == "__main__":
+    main()

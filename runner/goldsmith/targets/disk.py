@@ -1,0 +1,108 @@
+"""The target ``disk``: the image of a bootable disk, for bare metal and for virtual machines."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from goldsmith.errors import EnvironmentFault
+from goldsmith.spec.types import Bytes, Model, Scalar
+from goldsmith.targets import Target
+from goldsmith.targets.docker import DockerSource, Machine, engine, newest
+
+# systemd's hostname(5): labels of the domain name system, 64 characters in all.
+_HOSTNAME = r"^[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$"
+_PACKAGE = r"^[a-z0-9][a-z0-9+.-]+$"
+# A bootable system of Debian's smallest kind takes more than that.
+_LEAST_SIZE = 512 << 20
+
+
+class DiskSource(DockerSource):
+    """Where a disk's operating system comes from: exactly one of `image`, `debootstrap` and `from`."""
+
+    kernel: str = Field(
+        "linux-image-amd64",
+        pattern=_PACKAGE,
+        description="Package of the kernel; linux-image-cloud-amd64 is smaller, and for virtual machines alone.",
+    )
+
+
+class Partition(Model):
+    """A file system of its own."""
+
+    mount: Annotated[str, Field(pattern=r"^/[^\s\"#,\\]+$", description="Mount point, such as /var.")]
+    size: Annotated[Bytes, Field(description="Such as 2GiB.")]
+
+
+def _distinct(partitions: list[Partition]) -> list[Partition]:
+    mounts = [partition.mount.rstrip("/") for partition in partitions]
+    if twice := sorted({mount for mount in mounts if mounts.count(mount) > 1}):
+        raise ValueError(f"{twice[0]} is there twice")
+    return partitions
+
+
+class DiskOptions(Model):
+    """What the disk is to be like, and where its image goes."""
+
+    format: Literal["raw", "qcow2", "vmdk"] = Field("raw", description="Format of the image's file; raw is sparse.")
+    size: Annotated[Bytes, Field(ge=_LEAST_SIZE)] | None = Field(
+        None, description="Size of the disk, such as 4GiB; by default what the content needs and half a GiB more."
+    )
+    directory: str | None = Field(
+        None, pattern="^/", description="Where the image goes, an absolute path; by default the build's output folder."
+    )
+    compress: Annotated[bool, Field(description="Compress the image by zstd; its name then ends in .zst")] = False
+    checksum: Annotated[bool, Field(description="Write its SHA-256 beside it, as sha256sum -c reads it.")] = True
+    firmware: Annotated[list[Literal["bios", "uefi"]], Field(min_length=1)] = Field(
+        ["bios", "uefi"], description="What the machine starts from."
+    )
+    partitions: Annotated[list[Partition], AfterValidator(_distinct)] = Field(
+        [], description="File systems of their own, mounted with the options of the CIS benchmark."
+    )
+    hostname: Annotated[Scalar, Field(pattern=_HOSTNAME, max_length=64)] | None = Field(
+        None, description="Name of the machine; by default the spec's."
+    )
+    cloud_init: Annotated[bool, Field(description="Have cloud-init (NoCloud and EC2) and an SSH server in it.")] = True
+    kernel_arguments: list[Scalar] = Field([], description="What the kernel is started with, beside its consoles.")
+    verify: Annotated[
+        bool, Field(description="Start the image in QEMU, with each firmware, before it is published.")
+    ] = True
+    machine: Machine = Field(Machine(), description="The container that the layers run in.")
+
+
+def _there(identity: str, tags: Sequence[str], _region: str | None) -> bool:
+    """Return whether the image's file is there, and has the digest that is recorded."""
+    for name in tags:
+        path = Path(name)
+        try:
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise EnvironmentFault(f"whether {path} is there cannot be found out: {error.strerror}") from error
+        if f"sha256:{digest}" != identity:
+            return False
+    return bool(tags)
+
+
+def _require() -> None:
+    engine().close()
+
+
+target = Target(
+    name="disk",
+    source=DiskSource,
+    options=DiskOptions,
+    playbook="goldsmith.images.disk",
+    require=_require,
+    newest=newest,
+    there=_there,
+    caches_layers=True,
+    starts_from="docker",
+    from_artifact=lambda identity: {"image": identity, "pull": "never"},
+)
