@@ -41,6 +41,13 @@ def _create(service: str) -> Any:
         from goldsmith.lab.ssm import LabSSM  # noqa: PLC0415
 
         moto.ssm.urls.url_paths["{0}/$"] = LabSSM.dispatch
+    if service == "ebs":
+        import moto.ebs.urls  # noqa: PLC0415
+
+        from goldsmith.lab.ebs import LabEBS  # noqa: PLC0415
+
+        paths = moto.ebs.urls.url_paths
+        paths.update(dict.fromkeys(paths, LabEBS.dispatch))
     return create_backend_app(service)
 
 

@@ -38,6 +38,12 @@ authorize() { # USER OPTIONS
 
 if [ -e "$seed/first" ]; then
   user=$(cat "$seed/user")
+  if ! getent passwd "$user" >/dev/null; then
+    useradd --create-home --shell /bin/bash "$user"
+    mkdir -p /etc/sudoers.d
+    echo "$user ALL=(ALL) NOPASSWD:ALL" >/etc/sudoers.d/90-cloud-init-users
+    chmod 440 /etc/sudoers.d/90-cloud-init-users
+  fi
   if [ -s "$seed/authorized_keys" ]; then
     if [ "$user" = root ]; then authorize root ""; else
       authorize "$user" ""

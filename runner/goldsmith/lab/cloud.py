@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import threading
@@ -10,8 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from docker.errors import ImageNotFound
+
+from goldsmith.lab import disks
 from goldsmith.lab.bases import Base, is_made, make
-from goldsmith.lab.engine import CONTENT, Engine
+from goldsmith.lab.engine import CONTENT, LABEL, Engine
 from goldsmith.lab.machine import Machine
 
 if TYPE_CHECKING:
@@ -28,11 +32,14 @@ class Content:
         reference: Image in the engine.
         user: User that EC2's key pair is given to.
         base: The public image that it is, which is made when it is first needed; None for a lab's own.
+        system: Where it is on the snapshot's disk, which was written block by block; it is taken out when it is first
+            needed. None for all others.
     """
 
     reference: str
     user: str
     base: Base | None = None
+    system: disks.System | None = None
 
 
 class Cloud:
@@ -46,6 +53,7 @@ class Cloud:
 
     Attributes:
         lock: Held by whoever reads or changes resources.
+        disks: Disks of snapshots that were written block by block.
     """
 
     def __init__(self, client: Any, engine: Engine, directory: Path, delays: Mapping[str, float]) -> None:
@@ -55,6 +63,7 @@ class Cloud:
         self.lock = threading.RLock()
         self.guests: dict[str, Guest] = {}
         self.contents: dict[str, Content] = {}
+        self.disks: dict[str, disks.Disk] = {}
         self.tokens: dict[tuple[str, ...], tuple[str, Any]] = {}
         self._client = client
         self._closing = threading.Event()
@@ -69,7 +78,22 @@ class Cloud:
         if content.base is not None and not is_made(self.engine.api, content.reference):
             log.info("making %s", content.reference)
             make(self._client, content.base, content.reference)
+        if content.system is not None and not is_made(self.engine.api, content.reference):
+            log.info("making %s", content.reference)
+            label, disk = f"{LABEL}={self.engine.lab}", self.disks[snapshot].path
+            disks.import_system(self.engine.api, disk, content.system, content.reference, label)
         return content.reference
+
+    def disk_path(self, snapshot: str) -> Path:
+        """Return the file of a snapshot's disk."""
+        return self.directory / "disks" / f"{snapshot}.raw"
+
+    def find_system(self, snapshot: str) -> None:
+        """Note the system on a snapshot's disk, if there is one, as what machines can be started from."""
+        found = disks.system(self.disks[snapshot].path)
+        if found is not None:
+            with self.lock:
+                self.contents[snapshot] = Content(f"{CONTENT}:{snapshot}", found.user, system=found)
 
     def capture(self, machine: Machine, snapshot: str, user: str) -> Callable[[], None]:
         """Begin to keep the file system of a machine as that of a snapshot, and return what waits for it."""
@@ -84,8 +108,12 @@ class Cloud:
 
     def copy(self, source: str, target: str) -> None:
         """Keep the file system of one snapshot as that of another one, too."""
+        if source in self.disks:
+            self.disks[target] = self.disks[source].copy(self.disk_path(target))
         content = self.contents[source]
-        if content.base is None:
+        if content.system is not None:
+            content = Content(f"{CONTENT}:{target}", content.user, system=content.system)
+        elif content.base is None:
             self.engine.api.tag(content.reference, CONTENT, target, force=True)
             content = Content(f"{CONTENT}:{target}", content.user)
         with self.lock:
@@ -95,8 +123,13 @@ class Cloud:
         """Throw away the file system of a snapshot."""
         with self.lock:
             content = self.contents.pop(snapshot, None)
+            disk = self.disks.pop(snapshot, None)
+        if disk is not None:
+            disk.discard()
         if content is not None and content.base is None:
-            self.engine.api.remove_image(content.reference, force=True)
+            # One that was never needed was not made.
+            with contextlib.suppress(ImageNotFound):
+                self.engine.api.remove_image(content.reference, force=True)
 
     def later(self, what: str, work: Callable[..., Any], *arguments: Any) -> None:
         """Do something in the background; what goes wrong is logged."""
@@ -122,6 +155,8 @@ class Cloud:
         for machine in machines:
             machine.cancel()
         removed = self.engine.remove_all()
+        for disk in self.disks.values():
+            disk.discard()
         for machine in machines:
             machine.join()
         return removed

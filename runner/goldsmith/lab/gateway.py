@@ -25,6 +25,16 @@ FAULT = "goldsmith.lab.fault"
 
 WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
+_EBS = (
+    ("PUT", re.compile(r"^/snapshots/[^/]+/blocks/[^/]+$"), "PutSnapshotBlock"),
+    ("GET", re.compile(r"^/snapshots/[^/]+/blocks/[^/]+$"), "GetSnapshotBlock"),
+    ("GET", re.compile(r"^/snapshots/[^/]+/blocks$"), "ListSnapshotBlocks"),
+    ("GET", re.compile(r"^/snapshots/[^/]+/changedblocks$"), "ListChangedBlocks"),
+    ("POST", re.compile(r"^/snapshots/completion/[^/]+$"), "CompleteSnapshot"),
+    ("POST", re.compile(r"^/snapshots$"), "StartSnapshot"),
+)
+"""Actions of the EBS direct API, which has no name of theirs in its requests."""
+
 _SCOPE = re.compile(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/aws4_request")
 _CODE = re.compile(rb"<Code>([^<]+)</Code>")
 _JSON_CODE = re.compile(rb'"__type": ?"(?:[^"#]*#)?([^"]+)"')
@@ -131,10 +141,13 @@ def _call(environ: dict[str, Any], body: bytes) -> Call:
         parameters = {
             key: value if isinstance(value, str) else json.dumps(value) for key, value in json.loads(body).items()
         }
+    method, path = environ["REQUEST_METHOD"], environ.get("PATH_INFO", "/")
     action = parameters.get("Action") or target.rpartition(".")[2]
+    if service == "ebs":
+        action = next((name for verb, shape, name in _EBS if verb == method and shape.match(path)), "")
     return Call(
         service=service,
-        action=action or f"{environ['REQUEST_METHOD']} {environ.get('PATH_INFO', '/')}",
+        action=action or f"{method} {path}",
         region=region,
         parameters=parameters,
     )
@@ -156,7 +169,7 @@ def _refuse(environ: dict[str, Any], call: Call, fault: Fault, start_response: C
     """Answer with an error, in the words of the service's protocol."""
     call.status, call.error = fault.http_status(), fault.code
     message = fault.text(call.service, call.action)
-    if environ.get("HTTP_X_AMZ_TARGET"):
+    if environ.get("HTTP_X_AMZ_TARGET") or call.service == "ebs":
         kind = "application/x-amz-json-1.1"
         content = json.dumps({"__type": fault.code, "message": message})
     else:
