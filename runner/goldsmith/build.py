@@ -18,7 +18,7 @@ from goldsmith.errors import GoldsmithError, InputError
 from goldsmith.events import Event
 from goldsmith.layers import CacheLayer
 from goldsmith.plan import Parent, Plan, parent_name
-from goldsmith.planning import assembled, cache_layers, given, planned, search_path, tools, went_in
+from goldsmith.planning import assembled, cache_layers, caches, given, planned, search_path, tools, went_in
 from goldsmith.progress import Reporter
 from goldsmith.registry import Registry, Version
 from goldsmith.result import BuildResult, Failure
@@ -244,8 +244,8 @@ class BuildRun:
         return result
 
     def _cached(self, planned_build: Plan) -> list[CacheLayer]:
-        """Return what the layers are made from; none where the target has no layer cache."""
-        if not planned_build.build.target.caches_layers:
+        """Return what the layers are made from; none where none of them can be in a layer cache."""
+        if not caches(planned_build):
             return []
         options = self.options
         return layers.refreshed(cache_layers(planned_build), everything=not options.cache, start=options.uncached_from)

@@ -34,7 +34,8 @@ class CachedLayer:
         name: What the layer is called.
         image: Name of the image in whose build it was made.
         made: When, in UTC.
-        size: Bytes that it takes beside what it was started from.
+        size: Bytes that it takes beside what it was started from; of a checkpoint, those of its volumes.
+        region: Region of EC2 that it is in; empty for one in the Docker engine.
     """
 
     id: str
@@ -43,6 +44,7 @@ class CachedLayer:
     image: str
     made: datetime
     size: int
+    region: str = ""
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ import hashlib
 import json
 import re
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import cached_property
@@ -48,7 +48,7 @@ _READABLE = 2**24
 
 @dataclass(frozen=True)
 class CacheLayer:
-    """A layer as the module ``docker_layer_info`` takes it.
+    """A layer as the modules ``docker_layer_info`` and ``ec2_layer_info`` take it.
 
     Attributes:
         number: Position, counted from 1.
@@ -58,6 +58,7 @@ class CacheLayer:
         packages: Whether it installs packages.
         off: Why it is never kept; empty where it is.
         fresh: Why it runs this time in any case; empty where it need not.
+        keep: Whether it is kept for itself, not only below one that is.
     """
 
     number: int
@@ -67,6 +68,7 @@ class CacheLayer:
     packages: bool = False
     off: str = ""
     fresh: str = ""
+    keep: bool = True
 
 
 @dataclass(frozen=True)
@@ -130,12 +132,23 @@ def check_name(name: str, known: Iterable[str]) -> None:
 
 @dataclass(frozen=True)
 class _Shared:
-    """What every layer may use: variables by name, ingredients of all, names of secrets, and why none can be kept."""
+    """What every layer may use, and where it runs.
+
+    Attributes:
+        variables: Variables by name.
+        ingredients: Ingredients of all layers.
+        secrets: Names of secrets.
+        off: Why no layer can be kept; empty where some can.
+        checkpoints: Whether what is kept is a machine that boots anew.
+        any_machine: Whether it is not known beforehand what kind of machine that is.
+    """
 
     variables: Mapping[str, Any]
     ingredients: Mapping[str, str]
     secrets: frozenset[str]
     off: str
+    checkpoints: bool = False
+    any_machine: bool = False
 
 
 def _shared(plan: Plan) -> _Shared:
@@ -157,9 +170,12 @@ def _shared(plan: Plan) -> _Shared:
         if text.startswith(_VAULT):
             off = f"{name} is encrypted, so that it cannot be told who uses what is in it"
     machine = plan.options.get("machine") or {}
-    if lost := [name for name in ("volumes", "tmpfs") if machine.get(name)]:
+    if lost := [name for name in ("volumes", "tmpfs", "block_devices") if machine.get(name)]:
         off = f"its machine has {lost[0]}, and what lies there is not kept"
-    return _Shared(variables, ingredients, frozenset(secrets), off)
+    elif machine.get("user_data"):
+        off = "its machine has user_data, which would run once more in one that starts from a checkpoint"
+    types = plan.options.get("instance_type") or ()
+    return _Shared(variables, ingredients, frozenset(secrets), off, build.target.checkpoints, len(types) > 1)
 
 
 @dataclass(frozen=True)
@@ -189,6 +205,7 @@ def _layer(layer: PlannedLayer, shared: _Shared, tools: Tools) -> CacheLayer:
     words = mentions.words(foreign) | options
     everything = any(mentions.all_variables(text) for text in foreign)
     values = {**_mentioned(shared.variables, words, everything=everything), **layer.variables}
+    engine = mentions.engine(foreign)
     secrets = shared.secrets & (words | mentions.words([json.dumps(values, ensure_ascii=False)]))
     reasons = (
         "" if layer.cache else "cache: false in the spec",
@@ -196,6 +213,7 @@ def _layer(layer: PlannedLayer, shared: _Shared, tools: Tools) -> CacheLayer:
         *(f"it uses the secret {name}" for name in sorted(secrets)),
         "it has an encrypted file" if any(_VAULT in text for text in files.texts) else "",
         *(mentions.unforeseen(text, files.by_name.keys()) for text in foreign),
+        *(_of_machine(files, engine, shared) if shared.checkpoints else ()),
     )
     named = mentions.collections(files.texts) | {_OWN}
     if layer.role and layer.role.collection:
@@ -213,10 +231,20 @@ def _layer(layer: PlannedLayer, shared: _Shared, tools: Tools) -> CacheLayer:
             "ansible-core": tools.ansible_core,
             "place": str(layer.role.path if layer.role else layer.tasks),
         },
-        engine=mentions.engine(foreign),
+        # In a cloud, all of it follows from the image and the type of the machine, which are known.
+        engine=() if shared.checkpoints else engine,
         packages=any(mentions.packages(text) for text in files.texts),
         off=next(filter(None, reasons), ""),
+        keep=layer.checkpoint or not shared.checkpoints,
     )
+
+
+def _of_machine(files: _Files, engine: Sequence[str], shared: _Shared) -> Iterator[str]:
+    """Yield why a layer has to run in the very machine that is captured."""
+    if any("os_cleanup" in files.by_name[name].parts for name in files.own):
+        yield "it cleans up after the machine that it runs on"
+    if shared.any_machine and set(engine) - {"kernel"}:
+        yield f"it uses the machine's {engine[-1]}, and instance_type names several types"
 
 
 def _files(layer: PlannedLayer, find: Callable[[str], Role | None]) -> _Files:

@@ -42,6 +42,7 @@ class PlannedLayer:
         tasks: The file of tasks, or None for a role.
         variables: Variables of the layer, as the spec says them; Ansible resolves what they refer to.
         cache: Whether the layer may be kept in the layer cache.
+        checkpoint: Whether it is to be kept where only some are, see `goldsmith.targets.Target.checkpoints`.
     """
 
     number: int
@@ -50,6 +51,7 @@ class PlannedLayer:
     tasks: Path | None
     variables: Mapping[str, Any]
     cache: bool = True
+    checkpoint: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,8 +111,16 @@ def plan(build: Build, version: str, parent: Parent | None, find: FindRole, near
                 Path(layer.tasks) if layer.tasks else None,
                 _variables(layer, build),
                 cache=layer.cache,
+                checkpoint=layer.checkpoint,
             )
         )
+        uncached = next((one for one in layers if not one.cache), None)
+        if layer.checkpoint and uncached:
+            where = ("layers", number - 1, "checkpoint")
+            whose = "it" if uncached.number == number else f"layer {uncached.name} below it"
+            problems.append(
+                build.loaded.problem(where, f"no checkpoint of {name} can be kept: {whose} says cache: false")
+            )
     if problems:
         raise InputError(problems=problems)
     return Plan(

@@ -77,6 +77,12 @@ def went_in(planned_build: Plan) -> dict[str, str]:
     return ingredients(planned_build, brought, tools(), lambda name: roles.collection_version(name, search))
 
 
+def caches(planned_build: Plan) -> bool:
+    """Return whether any layer of a plan can be in a layer cache."""
+    target = planned_build.build.target
+    return target.caches_layers and (not target.checkpoints or any(one.checkpoint for one in planned_build.layers))
+
+
 def cache_layers(planned_build: Plan) -> list[CacheLayer]:
     """Return what the layers of a plan are made from; see `goldsmith.layers`."""
     search = search_path(planned_build.build.loaded)

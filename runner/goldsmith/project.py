@@ -104,7 +104,12 @@ def assemble(plan: Plan, revision: Mapping[str, str], debug: bool = False, cache
         cached: Take layers from the layer cache and keep them there, as the variable ``goldsmith_cache`` says.
     """
     brought: dict[str, Path] = {}
-    layers = [task for layer in plan.layers for task in _layer(layer, len(plan.layers), brought, debug, cached)]
+    checkpoints = plan.build.target.checkpoints
+    layers = [
+        task
+        for layer in plan.layers
+        for task in _layer(layer, len(plan.layers), brought, debug, cached, checkpoints=checkpoints)
+    ]
     tests = [_test(test, brought) for test in plan.tests]
     for name in ("group_vars", "host_vars"):
         if (path := plan.build.loaded.directory / name).is_dir():
@@ -174,7 +179,7 @@ def write(project: Project, directory: Path, *, link: bool) -> None:
 
 
 def _layer(
-    layer: PlannedLayer, count: int, brought: dict[str, Path], debug: bool, cached: bool
+    layer: PlannedLayer, count: int, brought: dict[str, Path], debug: bool, cached: bool, *, checkpoints: bool
 ) -> Iterable[dict[str, Any]]:
     """Yield the tasks of a layer: say that it begins, apply it, run its handlers, keep it, note that it is applied."""
     verdict = f"goldsmith_layer_cache[{layer.number - 1}]"
@@ -197,17 +202,11 @@ def _layer(
         applied["when"] = f"{verdict}.cache != 'hit'"
     yield applied
     yield {"name": f"Run the handlers of {layer.name}", "ansible.builtin.meta": "flush_handlers"}
-    if cached:
+    if cached and (layer.checkpoint or not checkpoints):
+        keep = _checkpointed(layer) if checkpoints else _committed(verdict)
         yield {
             "name": f"Keep layer {layer.number} of {count} in the cache",
-            "goldsmith.images.docker_layer": {
-                "container": "{{ ansible_host }}",
-                "layer": f"{{{{ {verdict} }}}}",
-                "known": "{{ goldsmith_known }}",
-                "build_id": "{{ hostvars.localhost.goldsmith_build_id }}",
-                "image_name": "{{ goldsmith_name }}",
-            },
-            "delegate_to": "localhost",
+            **keep,
             "when": f"{verdict}.cache == 'miss'",
         }
     applied_now = "{{ goldsmith_applied | default([]) + [goldsmith_progress.layer | combine({'status': 'applied'})] }}"
@@ -224,6 +223,28 @@ def _layer(
             "delegate_to": "localhost",
             "timeout": 0,
         }
+
+
+def _committed(verdict: str) -> dict[str, Any]:
+    """Return what keeps a layer in the Docker engine."""
+    return {
+        "goldsmith.images.docker_layer": {
+            "container": "{{ ansible_host }}",
+            "layer": f"{{{{ {verdict} }}}}",
+            "known": "{{ goldsmith_known }}",
+            "build_id": "{{ hostvars.localhost.goldsmith_build_id }}",
+            "image_name": "{{ goldsmith_name }}",
+        },
+        "delegate_to": "localhost",
+    }
+
+
+def _checkpointed(layer: PlannedLayer) -> dict[str, Any]:
+    """Return what keeps a layer as an image of its machine."""
+    return {
+        "ansible.builtin.include_tasks": "{{ playbook_dir }}/tasks/ec2_keep.yml",
+        "vars": {"goldsmith_number": layer.number},
+    }
 
 
 def _bring_role(path: Path, brought: dict[str, Path]) -> None:

@@ -119,11 +119,15 @@ def _cached(plans: list[Plan]) -> tuple[dict[str, list[dict[str, Any]]], list[st
     """Return what of the plans' layers is in the layer cache, by label, and why that is not known of others."""
     from goldsmith.errors import EnvironmentFault
     from goldsmith.planning import cache_layers
+    from goldsmith.planning import caches as has_cache
 
     caches, notes = {}, []
     for one in plans:
-        if one.build.target.caches_layers:
-            from goldsmith.cache import judged  # brings Docker's client, which other targets need not have
+        if has_cache(one):
+            if one.build.target.checkpoints:
+                from goldsmith.checkpoints import judged
+            else:
+                from goldsmith.cache import judged  # brings Docker's client, which other targets need not have
 
             try:
                 caches[one.build.label] = judged(one, cache_layers(one))

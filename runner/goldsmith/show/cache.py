@@ -12,9 +12,11 @@ def cache_text(layers: Sequence[CachedLayer]) -> str:
     """Return the layers in the cache as a table, and how much they take together."""
     if not layers:
         return "The layer cache is empty."
-    shown = table("LAYER", "OF", "KEY", "MADE", "SIZE")
+    somewhere = any(layer.region for layer in layers)
+    shown = table("LAYER", "OF", *(["IN"] if somewhere else []), "KEY", "MADE", "SIZE")
     for layer in layers:
-        shown.add_row(layer.name, layer.image, layer.key[:12], age(layer.made), size(layer.size))
+        place = [layer.region or "docker"] if somewhere else []
+        shown.add_row(layer.name, layer.image, *place, layer.key[:12], age(layer.made), size(layer.size))
     return f"{text(shown)}\n\n{_total(layers)}"
 
 

@@ -51,6 +51,9 @@ class Layer(Model):
         {}, description="Variables of the layer; Ansible resolves them, and knows the spec's parameters."
     )
     cache: Annotated[bool, Field(description="Whether the layer may be kept in the layer cache.")] = True
+    checkpoint: Annotated[
+        bool, Field(description="Keep an AMI of it, from which later builds start. Other targets cache every layer.")
+    ] = False
 
     @model_validator(mode="after")
     def _one_kind(self) -> Layer:

@@ -52,6 +52,8 @@ class Target:
         there: Given an artifact's identity, tags and region, says whether it is there as it is recorded. Raises
             `EnvironmentFault` when it cannot be found out. None where only a build can tell.
         caches_layers: Whether the lifecycle playbook takes layers from the layer cache, by ``goldsmith_cache``.
+        checkpoints: Whether of these only such are kept as say ``checkpoint``, each as a machine that boots anew; then
+            the lifecycle playbook has ``tasks/ec2_keep.yml`` beside it.
         starts_from: Name of the target whose artifacts ``from:`` means; None for the target's own.
     """
 
@@ -66,6 +68,7 @@ class Target:
     newest: Callable[[Any, Any], Base | None] = lambda _source, _options: None
     there: Callable[[str, Sequence[str], str | None], bool] | None = None
     caches_layers: bool = False
+    checkpoints: bool = False
     starts_from: str | None = None
 
     @property

@@ -22,7 +22,7 @@ from goldsmith.targets.docker import target
         ("Name: x\n", "1:1: unknown key 'Name' (did you mean 'name'?)"),
         (
             "layers: [{role: a, xyzzy: 1}]\n",
-            "1:20: unknown key 'xyzzy' in 'layers[0]' (keys here: tasks, name, vars, cache)",
+            "1:20: unknown key 'xyzzy' in 'layers[0]' (keys here: tasks, name, vars, cache, checkpoint)",
         ),
         (
             "targets: {docker: {config: {commands: x}}}\n",

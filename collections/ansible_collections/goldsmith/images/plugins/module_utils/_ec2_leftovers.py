@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from ansible_collections.goldsmith.images.plugins.module_utils._ami import FAILED
 from ansible_collections.goldsmith.images.plugins.module_utils._at_once import at_once
 from ansible_collections.goldsmith.images.plugins.module_utils._aws import (
     TAG_BUILD,
@@ -20,6 +21,7 @@ from ansible_collections.goldsmith.images.plugins.module_utils._aws import (
     Aws,
     call,
 )
+from ansible_collections.goldsmith.images.plugins.module_utils._checkpoint_store import checkpoints
 from ansible_collections.goldsmith.images.plugins.module_utils._ec2_delete import (
     chunks,
     describe_instances,
@@ -103,7 +105,8 @@ def find(
 ) -> list[Leftover]:
     """Return what is to go, in the order in which it can be removed.
 
-    Costs one call a region (DescribeTags), and some to IAM unless ``kinds`` leave its out. It tells what tags tell: an
+    Costs one call a region (DescribeTags), with ``expired`` another one (DescribeImages, for checkpoints of layers that
+    have failed), and some to IAM unless ``kinds`` leave its out. It tells what tags tell: an
     instance's tags outlive it, so that the instance may be over already (see `inspect`), and names and times of
     expiry are told only for ``expired``.
 
@@ -226,7 +229,16 @@ def _search_region(
         for part in chunks(sorted(build_ids), 190):
             rows += _tags(client, key=keys, value=[*part, *values]) or []
     found = (leftover(resource, build_ids, expired, now, role) for resource in resources(rows, region))
-    return [one for one in found if one]
+    return [*(one for one in found if one), *(_failed_checkpoints(client, region) if expired and not role else ())]
+
+
+def _failed_checkpoints(client: Any, region: str) -> list[Leftover]:
+    """Return checkpoints of layers that will never be any good; the others are a cache, and stay."""
+    return [
+        Leftover(kind, name, region=region, build=one.build, reason="it is a checkpoint that has failed")
+        for one in checkpoints(client, *FAILED)
+        for kind, name in (("image", one.id), *(("snapshot", snapshot) for snapshot in one.snapshots))
+    ]
 
 
 def _search_iam(client: Any, build_ids: Collection[str], expired: bool, now: datetime) -> list[Leftover]:

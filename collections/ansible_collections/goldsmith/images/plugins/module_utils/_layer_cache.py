@@ -16,7 +16,7 @@ import json
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Iterable, Mapping, Sequence
+from typing import Any, Callable, Iterable, Mapping, Protocol, Sequence
 
 from ansible_collections.goldsmith.images.plugins.module_utils._docker import LABEL_BUILD, LABEL_NAME, LABEL_ROLE
 from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
@@ -37,6 +37,10 @@ LABEL_ARCHIVES = "io.goldsmith.layer.archives"
 LABEL_VARIABLES = "io.goldsmith.layer.variables"
 
 
+NOT_KEPT = "it is not kept for itself, and nothing above it is in the cache"
+"""Why a layer runs without which nothing is amiss."""
+
+
 @dataclass(frozen=True)
 class Layer:
     """A layer of a build, as the cache sees it.
@@ -47,6 +51,7 @@ class Layer:
         ingredients: What it is made from, a digest or a text each, by name.
         off: Why it is never kept; empty where it is.
         fresh: Why it is not looked for although it is kept; empty where it is.
+        keep: Whether it is kept for itself, not only below one that is.
     """
 
     number: int
@@ -54,6 +59,7 @@ class Layer:
     ingredients: Mapping[str, str] = field(default_factory=dict)
     off: str = ""
     fresh: str = ""
+    keep: bool = True
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Layer:
@@ -64,6 +70,7 @@ class Layer:
             dict(data.get("ingredients") or {}),
             str(data.get("off") or ""),
             str(data.get("fresh") or ""),
+            bool(data.get("keep", True)),
         )
 
 
@@ -95,6 +102,25 @@ class Verdict:
             "cache": self.cache,
             "reason": self.reason,
         }
+
+
+class Known(Protocol):
+    """What is known of a layer of an earlier build: its key where it is kept, and what it was made from."""
+
+    @property
+    def key(self) -> str: ...
+
+    @property
+    def below(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def made(self) -> datetime: ...
+
+    @property
+    def ingredients(self) -> Mapping[str, str]: ...
 
 
 @dataclass(frozen=True)
@@ -153,7 +179,11 @@ def key(below: str, layer: Layer) -> str:
 
 
 def judge(
-    bottom: str, layers: Sequence[Layer], kept: Iterable[Kept], outdated: Mapping[str, str] | None = None
+    bottom: str,
+    layers: Sequence[Layer],
+    kept: Iterable[Known],
+    outdated: Mapping[str, str] | None = None,
+    short: Callable[[str], str] = str,
 ) -> list[Verdict]:
     """Return of each layer whether it is taken from the cache.
 
@@ -162,6 +192,7 @@ def judge(
         layers: The layers, lowest first.
         kept: What there is.
         outdated: Why what there was of a key is not to be used, by key.
+        short: How ingredients, and keys of what a layer stands on, are written in what there is.
     """
     there = sorted(kept, key=lambda one: one.made, reverse=True)
     keys = {one.key for one in there}
@@ -187,25 +218,27 @@ def judge(
             layer.off
             or layer.fresh
             or (outdated or {}).get(this)
-            or (f"layer {first} below it runs" if first else _why(layer, below, there))
+            or (f"layer {first} below it runs" if first else _why(layer, below, there, short))
         )
         first = first or layer.name
-        verdicts.append(Verdict(layer, this, below, "off" if off else "miss", reason))
+        verdicts.append(Verdict(layer, this, below, "miss" if layer.keep and not off else "off", reason))
     return verdicts
 
 
-def _why(layer: Layer, below: str, kept: Sequence[Kept]) -> str:
+def _why(layer: Layer, below: str, kept: Sequence[Known], short: Callable[[str], str]) -> str:
     """Say what differs from the newest image of a layer of this name, the first thing only."""
     same = [one for one in kept if one.name == layer.name]
     if not same:
-        return "it is not in the cache yet"
-    nearest = next((one for one in same if one.below == below), same[0])
-    before, now = nearest.ingredients, layer.ingredients
+        return "it is not in the cache yet" if layer.keep else NOT_KEPT
+    nearest = next((one for one in same if one.below == short(below)), same[0])
+    before, now = nearest.ingredients, {name: short(text) for name, text in layer.ingredients.items()}
     for name in sorted(before.keys() | now.keys()):
         if before.get(name) != now.get(name):
             change = "is gone" if name not in now else "is new" if name not in before else "changed"
             return f"{_called(name)} {change}"
-    return "what it stands on changed"
+    if nearest.below != short(below):
+        return "what it stands on changed"
+    return "it is not in the cache any more" if layer.keep else NOT_KEPT
 
 
 def _called(name: str) -> str:

@@ -5,18 +5,18 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Iterable, Mapping, Sequence
+from typing import Any, Mapping, Sequence
 
 from ansible_collections.goldsmith.images.plugins.module_utils._apt_archive import Source as Line
-from ansible_collections.goldsmith.images.plugins.module_utils._apt_archive import indexes, proxies
 from ansible_collections.goldsmith.images.plugins.module_utils._apt_sources import PLACES, read_sources
 from ansible_collections.goldsmith.images.plugins.module_utils._capture import inspect_image
 from ansible_collections.goldsmith.images.plugins.module_utils._container import read_files
 from ansible_collections.goldsmith.images.plugins.module_utils._docker import LABEL_BUILD, LABEL_EXPIRES, LABEL_ROLE
 from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
+from ansible_collections.goldsmith.images.plugins.module_utils._layer_archives import states, untold, usable
 from ansible_collections.goldsmith.images.plugins.module_utils._layer_cache import (
     Kept,
     Layer,
@@ -30,7 +30,6 @@ from ansible_collections.goldsmith.images.plugins.module_utils._time import UTC,
 with suppress(ImportError):  # `_docker.run` tells the user
     from docker.errors import APIError, DockerException
 
-_TIMEOUT = 20.0
 _LIFETIME = timedelta(hours=1)
 
 
@@ -57,36 +56,7 @@ def look_up(
     whole = [completed(layer, host, digests, trouble, lost) for layer in layers]
     kept = images(client)
     bottom = root(base, machine)
-    verdicts = judge(bottom, whole, kept)
-    outdated = _outdated([one for one in kept if one.key in _hits(verdicts)])
-    if outdated:
-        kept = [one for one in kept if one.id not in outdated]
-        reasons = {one.key: outdated[one.id] for one in images(client) if one.id in outdated}
-        verdicts = judge(bottom, whole, kept, reasons)
-    hits = _hits(verdicts)
-    newest = sorted(kept, key=lambda one: one.made, reverse=True)
-    return verdicts, next((one for one in newest if hits and one.key == hits[-1]), None)
-
-
-def _hits(verdicts: Sequence[Verdict]) -> list[str]:
-    return [verdict.key for verdict in verdicts if verdict.cache == "hit"]
-
-
-def _outdated(kept: Sequence[Kept]) -> dict[str, str]:
-    """Return why images are out of date whose packages are of archives that have changed since, by id."""
-    lines = sorted({line for one in kept for line in one.archives})
-    if not lines:
-        return {}
-    try:
-        now = _states(lines)
-    except Fault as fault:
-        return {one.id: _untold(fault) for one in kept if one.archives}
-    found = {}
-    for one in kept:
-        changed = [line for line, digest in one.archives.items() if now.get(line) != digest]
-        if changed:
-            found[one.id] = f"index {Line(changed[0]).inrelease} changed"
-    return found
+    return usable(kept, lambda there, reasons: judge(bottom, whole, there, reasons))
 
 
 def engine(client: Any) -> dict[str, str]:
@@ -106,9 +76,9 @@ def archives(client: Any, image: str) -> tuple[dict[str, str], str]:
         The digests, and why there are none; one of them is empty.
     """
     try:
-        found = {Line(line).inrelease: digest for line, digest in _states(_lines(_apt_files(client, image))).items()}
+        found = {Line(line).inrelease: digest for line, digest in states(_lines(_apt_files(client, image))).items()}
     except Fault as fault:
-        return {}, _untold(fault)
+        return {}, untold(fault)
     return found, "" if found else "it installs packages, and of what archive they are cannot be told"
 
 
@@ -124,25 +94,11 @@ def added_archives(client: Any, container: str, ingredients: Mapping[str, str]) 
         Fault: They cannot be told.
     """
     files = {path: text for place in PLACES for path, text in read_files(client, container, place)}
-    return _states(line for line in _lines(files) if f"index:{Line(line).inrelease}" not in ingredients)
-
-
-def _untold(fault: Fault) -> str:
-    return f"the state of its packages' archive cannot be told: {fault}"
+    return states(line for line in _lines(files) if f"index:{Line(line).inrelease}" not in ingredients)
 
 
 def _lines(files: Mapping[str, str]) -> list[str]:
     return [f"deb {one.uri} {one.suite} {' '.join(one.components)}".rstrip() for one in read_sources(files)]
-
-
-def _states(lines: Iterable[str]) -> dict[str, str]:
-    """Return the SHA-256 of the signed indexes as they are now, by line of sources.list."""
-    os.environ.update(proxies())  # what the builder goes through, as for a base made from packages
-    asked = [Line(line) for line in lines]
-    if not asked:
-        return {}
-    digests = {index.url: index.sha256 for index in indexes(asked, _TIMEOUT)[1]}
-    return {one.line: digests[one.inrelease] for one in asked if one.inrelease in digests}
 
 
 def _apt_files(client: Any, image: str) -> dict[str, str]:
@@ -176,4 +132,4 @@ def completed(
     if data.get("packages"):
         found.update({f"index:{url}": digest for url, digest in digests.items()})
     off = layer.off or lost or (trouble if data.get("packages") else "")
-    return Layer(layer.number, layer.name, {**layer.ingredients, **found}, off, layer.fresh)
+    return replace(layer, ingredients={**layer.ingredients, **found}, off=off)

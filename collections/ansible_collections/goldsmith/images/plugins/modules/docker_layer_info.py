@@ -52,6 +52,10 @@ options:
         description: Why the layer is never taken from the cache, nor what is above it; empty where it is.
         type: str
         default: ""
+      keep:
+        description: Whether the layer is kept for itself, not only below one that is.
+        type: bool
+        default: true
       fresh:
         description: Why the layer runs this time although it is kept, and what is above it; empty where it need not.
         type: str
@@ -191,6 +195,7 @@ def main() -> None:
         "packages": {"type": "bool", "default": False},
         "off": {"type": "str", "default": ""},
         "fresh": {"type": "str", "default": ""},
+        "keep": {"type": "bool", "default": True},
     }
     module = AnsibleModule(
         argument_spec={

@@ -15,7 +15,8 @@ description:
   - Finds what builds have left, after a crash, a power cut or a C(kill -9), by the tags that every resource has had
     since it was created, and removes it in the order in which one holds the other, instances first.
   - An image and its snapshots go only while their tag C(goldsmith:state) is V(candidate). Images that were verified or
-    published are never touched, nor is anything without the tag C(goldsmith:build).
+    published are never touched, nor is anything without the tag C(goldsmith:build), such as checkpoints of layers; but
+    of these go, with O(expired), those that have failed.
   - What a build that is swept has left on this machine goes as well, its private key above all.
   - In check mode, lists what would go.
 options:
@@ -51,9 +52,9 @@ notes:
   - Fails at the end if something could not be removed, or a region that was named could not be searched; RV(removed),
     RV(failed_removals) and RV(unsearched) are returned all the same. A region that refuses under V(all), and IAM, are
     warned of.
-  - Needs the permissions C(ec2:DescribeTags), C(ec2:DescribeInstances), those to end and delete what builds make, and,
-    to find temporary instance profiles and roles, C(iam:ListInstanceProfiles), C(iam:GetInstanceProfile),
-    C(iam:ListRoles) and C(iam:GetRole).
+  - Needs the permissions C(ec2:DescribeTags), C(ec2:DescribeInstances), C(ec2:DescribeImages), those to end and delete
+    what builds make, and, to find temporary instance profiles and roles, C(iam:ListInstanceProfiles),
+    C(iam:GetInstanceProfile), C(iam:ListRoles) and C(iam:GetRole).
 seealso:
   - module: goldsmith.images.ec2_builder
   - module: goldsmith.images.ec2_ami_lifecycle

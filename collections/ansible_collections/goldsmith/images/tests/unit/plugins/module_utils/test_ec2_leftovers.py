@@ -48,6 +48,7 @@ class Client:
     states: Mapping[str, str] = field(default_factory=dict)
     refusal: str = ""
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    failed: tuple[str, ...] = ()
 
     def called(self, operation: str, **arguments: Any) -> None:
         self.calls.append((operation, arguments))
@@ -67,6 +68,16 @@ class Client:
                 has = {"key": key, "value": value, "resource-id": name}
                 if all(any(fnmatch.fnmatchcase(has[part], one) for one in wanted[part]) for part in wanted):
                     yield {"Tags": [row]}
+
+    def describe_images(self, Filters: list[dict[str, Any]], **_: Any) -> Iterator[dict[str, Any]]:  # noqa: N803
+        self.called("DescribeImages")
+        assert {one["Name"]: one["Values"] for one in Filters} == {
+            "tag:goldsmith:role": ["layer"],
+            "state": ["failed", "error", "invalid"],
+        }
+        devices = [{"Ebs": {"SnapshotId": "snap-of-it"}}]
+        for name in self.failed:
+            yield {"Images": [{"ImageId": name, "State": "failed", "BlockDeviceMappings": devices}]}
 
     def describe_instances(self, Filters: list[dict[str, Any]], **_: Any) -> list[dict[str, Any]]:  # noqa: N803
         self.called("DescribeInstances")
@@ -161,11 +172,17 @@ def test_build_is_found_by_one_call_that_leaves_published_images_out() -> None:
     assert aws.clients["iam"].calls == []
 
 
-def test_what_has_expired_is_found_by_one_call_with_what_is_of_the_build() -> None:
+def test_what_has_expired_is_found_by_two_calls_with_what_is_of_the_build() -> None:
     found = find(account(eu_west_1=MINE), [HERE], ["B"], expired=True, now=NOW, kinds=EC2_KINDS)
     assert ids(found) == ["i-1", "i-2", "i-9", "ami-2", "key-1"]
     assert {one.id: one.reason for one in found}["i-9"] == "it has expired"
-    assert asked(MINE) == ["DescribeTags"]
+    assert asked(MINE) == ["DescribeTags", "DescribeImages"]
+
+
+def test_a_checkpoint_that_has_failed_is_found_with_its_snapshots() -> None:
+    found = find(account(eu_west_1=Client(failed=("ami-bad",))), [HERE], [], expired=True, now=NOW, kinds=EC2_KINDS)
+    assert [(one.kind, one.id) for one in found] == [("image", "ami-bad"), ("snapshot", "snap-of-it")]
+    assert {one.reason for one in found} == {"it is a checkpoint that has failed"}
 
 
 def test_role_finds_the_one_instance_by_one_call() -> None:
