@@ -19,24 +19,27 @@ DOCKER = ""
 Found = TypeVar("Found")
 
 
-def regions(places: Collection[Place], environ: Mapping[str, str] = os.environ) -> list[str]:
-    """Return the regions of EC2, as the environment leads there, that are among places where images were built."""
-    endpoint = environ.get("AWS_ENDPOINT_URL")
-    return sorted({region for one in places if one.endpoint_url == endpoint for region in one.regions[:1]})
-
-
-def places(root: Path, targets: Collection[str], named: Sequence[str]) -> list[str]:
+def places(
+    root: Path, targets: Collection[str], named: Sequence[str], environ: Mapping[str, str] = os.environ
+) -> list[str]:
     """Return where there may be layers: `DOCKER`, and regions of EC2.
 
     Args:
         root: Goldsmith's home.
         targets: Only of these targets; empty for all.
         named: Only these regions of EC2; empty for those that images were built in from here.
+        environ: Leads to EC2: what was built at another endpoint is passed over.
     """
     in_docker = "docker" in targets or not (targets or named)
     in_ec2 = "ec2" in targets or not targets
-    there = list(named) or regions([one for one in noted(home.build_directories(root)) if one.target == "ec2"])
+    there = list(named) or _built_in(noted(home.build_directories(root)), environ.get("AWS_ENDPOINT_URL"))
     return [*([DOCKER] if in_docker else []), *(there if in_ec2 else [])]
+
+
+def _built_in(built: Collection[Place], endpoint: str | None) -> list[str]:
+    here = [one for one in built if one.target == "ec2" and one.endpoint_url == endpoint]
+    # Copies go to further regions, checkpoints do not.
+    return sorted({region for one in here for region in one.regions[:1]})
 
 
 def listed(where: Sequence[str]) -> tuple[list[CachedLayer], list[str]]:
