@@ -260,6 +260,15 @@ engine_answers() {
 }
 dockerd_runs() { [ -e /run/docker.pid ] && kill -0 "$(</run/docker.pid)" 2>/dev/null; }
 
+# The kernel gives a bridge another address as containers come and go, unless one was set, which not every engine does.
+# The other containers then talk to the old one, and their downloads stall for half a minute.
+keep_bridge_address() {
+  local bridge=/sys/class/net/docker0
+  if is_root && [ "$(cat $bridge/addr_assign_type 2>/dev/null)" = 1 ] && command -v ip >/dev/null; then
+    ip link set dev docker0 address "$(<$bridge/address)"
+  fi
+}
+
 docker_engine() {
   local deadline dockerd=
   if engine_answers; then return; fi
@@ -304,6 +313,7 @@ case ${1:-all} in
     virtual_environment
     unpacked_programs
     docker_engine
+    keep_bridge_address
     ;;
   *) fail "usage: scripts/setup.sh [python|all]" ;;
 esac

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
-from goldsmith import cache, home
+from goldsmith import cache, downloads, home
 from goldsmith.cache import CachedLayer, Removal
 from goldsmith.errors import EnvironmentFault
 from goldsmith.places import Place, noted
@@ -56,6 +56,8 @@ def prune(
 ) -> tuple[list[Removal], list[str]]:
     """Remove layers from each of the caches: see `goldsmith.cache.prune`; and tell of those that cannot be asked.
 
+    Without an age and a size, what builds share of downloads goes as well.
+
     Raises:
         EnvironmentFault: None can.
     """
@@ -63,6 +65,8 @@ def prune(
 
     def pruned(place: str) -> list[Removal]:
         if place == DOCKER:
+            if older_than is None and keep_bytes is None and not check:
+                downloads.forget()
             return cache.prune(older_than, keep_bytes, check=check)
         from goldsmith import checkpoints  # noqa: PLC0415  a third of a second that Docker's users need not pay
 

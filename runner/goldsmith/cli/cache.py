@@ -58,7 +58,10 @@ def cache_prune(
     check: bool,
     machine: bool,
 ) -> None:
-    """Remove layers from the cache; without an age and a size, all of them. Images stay as they are."""
+    """Remove layers from the cache; without an age and a size, all of them, and what builds share of downloads.
+
+    Images stay as they are.
+    """
     from goldsmith.caches import places, prune
     from goldsmith.home import home
     from goldsmith.show.cache import pruned_text

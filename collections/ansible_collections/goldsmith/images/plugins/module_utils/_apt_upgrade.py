@@ -254,7 +254,9 @@ class Apt:
         """Empty the cache of packages; what this very run put there does not count as freed."""
         if self._request.clean and _ARCHIVES.is_dir():
             self._session.configure()
-            self._must(self._session.apt("apt-get", "clean"), "the package cache cannot be cleaned")
+            # A builder's APT downloads to another place.
+            own = f"-oDir::Cache::archives={_ARCHIVES}"
+            self._must(self._session.apt("apt-get", own, "clean"), "the package cache cannot be cleaned")
             self.outcome.freed = cached
 
     def _note_files(self, done: Done) -> None:

@@ -82,8 +82,13 @@ class Bootstrap:
         )
 
 
-def present(client: Any, container: str) -> tuple[Bootstrap, bool]:
+def present(client: Any, container: str, first: str = "") -> tuple[Bootstrap, bool]:
     """Make Python usable by Ansible in a running container, and hold its services back.
+
+    Args:
+        client: A connected client.
+        container: Name or id of a running container.
+        first: A script that is run before.
 
     Returns:
         What is there for Ansible's sake, and whether this call brought it.
@@ -91,7 +96,7 @@ def present(client: Any, container: str) -> tuple[Bootstrap, bool]:
     Raises:
         Fault: Python is not there and cannot be installed.
     """
-    outcome = execute(client, container, PRESENT, ENVIRONMENT)
+    outcome = execute(client, container, first + PRESENT, ENVIRONMENT)
     if outcome.status != 0:
         raise Fault(f"Python for Ansible cannot be installed in the container {container}: {_reason(outcome)}")
     lines = outcome.stdout.splitlines()

@@ -8,9 +8,9 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Mapping
+from typing import Any, Iterable, Mapping
 
-from ansible_collections.goldsmith.images.plugins.module_utils import _bootstrap
+from ansible_collections.goldsmith.images.plugins.module_utils import _bootstrap, _downloads
 from ansible_collections.goldsmith.images.plugins.module_utils._bootstrap import Bootstrap
 from ansible_collections.goldsmith.images.plugins.module_utils._container import find, logs, need_running
 from ansible_collections.goldsmith.images.plugins.module_utils._docker import (
@@ -81,14 +81,21 @@ class Wanted:
     bootstrap: bool
     machine: Mapping[str, Any]
 
+    @property
+    def shares(self) -> bool:
+        """Whether it shares what it downloads with other builds: not where its user mounts something in that place."""
+        taken = [entry.split(":")[1 if ":" in entry else 0] for entry in self.machine.get("volumes") or ()]
+        return self.role == "builder" and self.bootstrap and _downloads.PLACE not in (*taken, *_tmpfs(self.tmpfs))
+
     def arguments(self, now: datetime) -> dict[str, Any]:
-        """Return what the SDK's ``containers.create`` takes."""
+        """Return what the SDK's ``containers.create`` takes, without the mounts for what is shared."""
+        throw_away = {**THROW_AWAY, **(_downloads.ENVIRONMENT if self.shares else {})}
         arguments: dict[str, Any] = {
             "image": self.image,
             "name": self.name,
-            "environment": {**(THROW_AWAY if self.role == "builder" else {}), **self.env},
+            "environment": {**(throw_away if self.role == "builder" else {}), **self.env},
             "labels": self.labels(now),
-            "tmpfs": dict(entry.partition(":")[::2] for entry in self.tmpfs),
+            "tmpfs": _tmpfs(self.tmpfs),
         }
         if self.command is not None:
             arguments.update(entrypoint=[], command=self.command)
@@ -109,6 +116,10 @@ class Wanted:
             LABEL_ROLE: self.role,
             LABEL_EXPIRES: expires,
         }
+
+
+def _tmpfs(entries: Iterable[str]) -> dict[str, str]:
+    return dict(entry.partition(":")[::2] for entry in entries)
 
 
 def _waiting(seconds: int) -> list[str]:
@@ -141,8 +152,9 @@ def make(client: Any, wanted: Wanted) -> tuple[dict[str, Any], Bootstrap]:
     Raises:
         Fault: It cannot be made, or dies at once. Nothing is left of it.
     """
+    shared = {"mounts": _downloads.mounts(client)} if wanted.shares else {}
     try:
-        container = client.containers.create(**wanted.arguments(datetime.now(UTC)))
+        container = client.containers.create(**wanted.arguments(datetime.now(UTC)), **shared)
     except ImageNotFound as error:
         raise Fault(
             f"the image {wanted.image} is not in this engine; resolve it first with goldsmith.images.docker_source."
@@ -166,7 +178,7 @@ def _start(client: Any, container: Any, wanted: Wanted) -> tuple[dict[str, Any],
     brought = Bootstrap()
     if wanted.bootstrap:
         try:
-            brought, _changed = _bootstrap.present(client, wanted.name)
+            brought, _changed = _bootstrap.present(client, wanted.name, _downloads.PREPARE if wanted.shares else "")
         except Fault:
             need_running(client, wanted.name)
             raise
@@ -206,6 +218,8 @@ def remove(client: Any, name: str | None, build_id: str | None, dry: bool = Fals
             )
     if not dry:
         for one in found:
+            if build_id is not None:
+                _downloads.share(client, one, build_id)
             remove_container(client, one)
     return found
 

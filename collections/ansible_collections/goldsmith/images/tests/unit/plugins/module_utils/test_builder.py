@@ -43,7 +43,11 @@ def test_builder_waits_as_root_until_it_expires() -> None:
     assert arguments["entrypoint"] == []
     assert arguments["user"] == "0"
     assert arguments["labels"]["io.goldsmith.expires"] == "2026-11-22T07:01:00Z"
-    assert arguments["environment"] == {"DPKG_FORCE": "unsafe-io", "PYTHONDONTWRITEBYTECODE": "1"}
+    assert arguments["environment"] == {
+        "DPKG_FORCE": "unsafe-io",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "APT_CONFIG": "/dev/shm/goldsmith/apt.conf",
+    }
 
 
 def test_options_that_are_off_are_not_passed_on() -> None:
@@ -114,3 +118,21 @@ def test_record_survives_its_way_through_ansible() -> None:
     record = Bootstrap(manager="apt", packages=["python3"], lists=True)
 
     assert Bootstrap.from_dict({**record.as_dict(), "of_a_later_version": 1}) == record
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"tmpfs": ["/dev/shm:size=1m"]},
+        {"machine": {"volumes": ["/dev/shm"]}},
+        {"machine": {"volumes": ["/srv:/dev/shm:ro"]}},
+        {"bootstrap": False},
+        {"role": "verify"},
+    ],
+)
+def test_nothing_is_shared_where_the_place_is_taken_or_nothing_is_installed(own: dict[str, Any]) -> None:
+    machine = wanted(**own)
+
+    assert not machine.shares
+    assert "APT_CONFIG" not in machine.arguments(NOW)["environment"]
+    assert wanted().shares
