@@ -253,7 +253,7 @@ removed:
   elements: str
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -266,24 +266,17 @@ from ansible_collections.goldsmith.images.plugins.module_utils._ami import (
     view,
 )
 from ansible_collections.goldsmith.images.plugins.module_utils._ami_create import Creation
+from ansible_collections.goldsmith.images.plugins.module_utils._ami_ledger import ledger
 from ansible_collections.goldsmith.images.plugins.module_utils._ami_request import Request, check
 from ansible_collections.goldsmith.images.plugins.module_utils._aws import (
     AWS_OPTIONS,
-    TAG_BUILD,
-    TAG_EXPIRES,
-    TAG_NAME,
-    TAG_ROLE,
-    TAG_SOURCE,
-    TAG_STATE,
-    TAG_USER,
-    TAG_VERSION,
     Aws,
     run,
 )
 from ansible_collections.goldsmith.images.plugins.module_utils._ec2_devices import BLOCK_DEVICES, mappings
 from ansible_collections.goldsmith.images.plugins.module_utils._ec2_leftovers import Leftover, find
 from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
-from ansible_collections.goldsmith.images.plugins.module_utils._time import UTC, stamp
+from ansible_collections.goldsmith.images.plugins.module_utils._time import UTC
 
 OPTIONS: dict[str, Any] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -314,24 +307,6 @@ def work(aws: Aws, module: AnsibleModule) -> dict[str, Any]:
     return (present if module.params["state"] == "present" else absent)(aws, module)
 
 
-def ledger(params: dict[str, Any]) -> dict[str, str]:
-    """Return the tags of the image and its snapshots; the ledger's own cannot be overridden."""
-    tags = {
-        TAG_BUILD: params["build_id"],
-        TAG_NAME: params["image_name"],
-        TAG_VERSION: params["version"],
-        TAG_ROLE: "artifact",
-        TAG_STATE: "candidate",
-        TAG_EXPIRES: stamp(datetime.now(UTC) + timedelta(seconds=params["expires_in"])),
-        TAG_SOURCE: params["source"],
-        TAG_USER: params["user"],
-    }
-    known = {key: value for key, value in tags.items() if value}
-    given = {key: str(value) for key, value in params["tags"].items()}
-    marks = {f"goldsmith:{key}": str(value) for key, value in params["marks"].items()}
-    return {"Name": params["name"], **given, **marks, **known}
-
-
 def present(aws: Aws, module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     request = Request(
@@ -339,7 +314,7 @@ def present(aws: Aws, module: AnsibleModule) -> dict[str, Any]:
         params["build_id"],
         params["name"],
         params["description"],
-        ledger(params),
+        ledger(params, datetime.now(UTC)),
         params["stop"],
         mappings(params["block_devices"]),
         params["boot_mode"],
