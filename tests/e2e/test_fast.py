@@ -126,7 +126,13 @@ def test_an_image_built_through_mitogen_is_the_same(goldsmith: Cli, write_spec: 
     assert any(line.endswith("./etc/handled") for line in ours)
 
 
-WAIT = "- name: Wait\n  ansible.builtin.command: {cmd: sleep 300}\n"
+WAIT = """
+- name: Run a module on the controller
+  ansible.builtin.command: {cmd: "true"}
+  delegate_to: localhost
+- name: Wait
+  ansible.builtin.command: {cmd: sleep 300}
+"""
 
 
 def test_after_kill_9_sweep_leaves_no_process_either(

@@ -6,33 +6,31 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any, Dict, Optional
+from typing import Any, Dict
 
-from ansible.plugins.action import ActionBase
+from ansible_collections.goldsmith.images.plugins.modules import docker_layer
+from ansible_collections.goldsmith.images.plugins.plugin_utils._here import HereAction
 
 OWN = ("ansible_", "goldsmith_")
 """Prefixes of the variables of Ansible and of the lifecycle."""
 
 
-class ActionModule(ActionBase):  # type: ignore[misc] # ansible-core has no types
+class ActionModule(HereAction):
     """Commit the machine together with what is known of it by now."""
 
-    _supports_check_mode = True
+    main = staticmethod(docker_layer.main)
     _supports_async = False
 
-    def run(self, tmp: Optional[str] = None, task_vars: Optional[Dict[str, Any]] = None) -> Dict[str, Any]:
+    def ended(self, args: Mapping[str, Any], task_vars: Dict[str, Any]) -> Dict[str, Any]:
         """Return the task's result."""
-        super().run(tmp, task_vars)
-        known = self._task.args.get("known") or {}
-        there = dict(task_vars or {})
+        known = args.get("known") or {}
+        there = dict(task_vars)
         facts = there.get("ansible_facts") or {}
         given = {
             "variables": self._templar.template(new(there, known.get("variables") or ())),
             "facts": new(facts, known.get("facts") or ()),
         }
-        result: Dict[str, Any] = self._execute_module(
-            module_name="goldsmith.images.docker_layer", module_args={**self._task.args, **given}, task_vars=task_vars
-        )
+        result = super().ended({**args, **given}, task_vars)
         result.pop("invocation", None)  # what was kept may be long
         return result
 

@@ -83,7 +83,7 @@ kept:
   sample: []
 """
 
-from typing import Any
+from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -125,8 +125,8 @@ def absent(client: Any, module: AnsibleModule) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    module = AnsibleModule(
+def main(module_class: Callable[..., Any] = AnsibleModule) -> None:
+    module = module_class(
         argument_spec={
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "container": {"type": "str", "required": True},

@@ -211,7 +211,7 @@ bootstrap:
       sample: ["0:0 /var/lib/apt/lists/partial"]
 """
 
-from typing import Any
+from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -272,9 +272,9 @@ def absent(client: Any, module: AnsibleModule) -> dict[str, Any]:
     }
 
 
-def main() -> None:
+def main(module_class: Callable[..., Any] = AnsibleModule) -> None:
     strings = {"type": "list", "elements": "str", "default": []}
-    module = AnsibleModule(
+    module = module_class(
         argument_spec={
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "name": {"type": "str"},

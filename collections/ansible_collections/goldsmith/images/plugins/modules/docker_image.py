@@ -244,7 +244,7 @@ kept:
 
 import os
 from datetime import datetime
-from typing import Any, Mapping
+from typing import Any, Callable, Mapping
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -356,9 +356,9 @@ def work(client: Any, module: AnsibleModule) -> dict[str, Any]:
     )
 
 
-def main() -> None:
+def main(module_class: Callable[..., Any] = AnsibleModule) -> None:
     """Run the module."""
-    module = AnsibleModule(
+    module = module_class(
         argument_spec=OPTIONS,
         supports_check_mode=True,
         required_if=[

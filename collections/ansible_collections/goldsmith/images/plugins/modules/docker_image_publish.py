@@ -95,7 +95,7 @@ replaced:
 """
 
 from contextlib import suppress
-from typing import Any
+from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -190,9 +190,9 @@ def work(client: Any, module: AnsibleModule) -> dict[str, Any]:
     return Publication(client, module).publish()
 
 
-def main() -> None:
+def main(module_class: Callable[..., Any] = AnsibleModule) -> None:
     """Run the module."""
-    run(AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True), work)
+    run(module_class(argument_spec=OPTIONS, supports_check_mode=True), work)
 
 
 if __name__ == "__main__":

@@ -91,7 +91,7 @@ image:
   sample: sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945
 """
 
-from typing import Any
+from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -121,8 +121,8 @@ def work(client: Any, module: AnsibleModule) -> dict[str, Any]:
     return {"changed": True, "image": keep(client, params["container"], params["layer"], about)}
 
 
-def main() -> None:
-    module = AnsibleModule(
+def main(module_class: Callable[..., Any] = AnsibleModule) -> None:
+    module = module_class(
         argument_spec={
             "container": {"type": "str", "required": True},
             "layer": {"type": "dict", "required": True},

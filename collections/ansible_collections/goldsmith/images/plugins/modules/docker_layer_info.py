@@ -158,7 +158,7 @@ facts:
   sample: {}
 """
 
-from typing import Any, Mapping
+from typing import Any, Callable, Mapping
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -186,7 +186,7 @@ def work(client: Any, module: AnsibleModule) -> dict[str, Any]:
     }
 
 
-def main() -> None:
+def main(module_class: Callable[..., Any] = AnsibleModule) -> None:
     layer = {
         "number": {"type": "int", "required": True},
         "name": {"type": "str", "required": True},
@@ -197,7 +197,7 @@ def main() -> None:
         "fresh": {"type": "str", "default": ""},
         "keep": {"type": "bool", "default": True},
     }
-    module = AnsibleModule(
+    module = module_class(
         argument_spec={
             "base": {"type": "str", "required": True},
             "layers": {"type": "list", "elements": "dict", "required": True, "options": layer},

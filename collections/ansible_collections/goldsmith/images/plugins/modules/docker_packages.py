@@ -158,7 +158,7 @@ software:
           sample: {}
 """
 
-from typing import Any
+from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -177,8 +177,8 @@ def work(client: Any, module: AnsibleModule) -> dict[str, Any]:
     return {"changed": False, **inventory(ContainerDisk(client, found["Id"], found["State"]["Running"]))}
 
 
-def main() -> None:
-    module = AnsibleModule(
+def main(module_class: Callable[..., Any] = AnsibleModule) -> None:
+    module = module_class(
         argument_spec={"container": {"type": "str", "required": True}, **DOCKER_OPTIONS},
         supports_check_mode=True,
     )

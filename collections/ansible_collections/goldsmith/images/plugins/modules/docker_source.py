@@ -170,7 +170,7 @@ source:
 """
 
 import os
-from typing import Any
+from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -222,8 +222,8 @@ def _result(source: dict[str, Any], before: str | None, changed: bool) -> dict[s
     }
 
 
-def main() -> None:
-    module = AnsibleModule(
+def main(module_class: Callable[..., Any] = AnsibleModule) -> None:
+    module = module_class(
         argument_spec={
             "image": {
                 "type": "dict",
