@@ -28,12 +28,11 @@ def told(*names: str) -> str:
 @pytest.mark.parametrize(
     ("model", "variable", "files"),
     [
-        (ec2.Ec2Source, "goldsmith_source", ["acquire"]),
         (ec2.Ami, "goldsmith_source.ami", ["acquire"]),
         (ec2.Machine, "machine", ["acquire", "connect"]),
         (ec2.Ssm, "machine.ssm", ["connect"]),
         (ec2.Image, "image", ["capture"]),
-        (ec2.Ec2Options, "goldsmith_target", ["acquire", "capture", "publish"]),
+        (ec2.Ec2Options, "goldsmith_target", ["acquire", "capture", "publish", "direct_acquire"]),
         (ec2.Retire, "goldsmith_target.retire", ["publish"]),
         (ec2.Subnet, "machine.subnet", ["acquire"]),
         (ec2.SecurityGroup, "machine.security_group", ["acquire"]),
@@ -41,9 +40,20 @@ def told(*names: str) -> str:
 )
 def test_every_key_of_the_spec_is_asked_for(model: type[BaseModel], variable: str, files: list[str]) -> None:
     # The runner puts an id in place of `from`; the plays take the region.
-    keys = {field.alias or name for name, field in model.model_fields.items()} - {"from", "region"}
+    # The strategy decides on the playbook, and with it on the sources.
+    keys = {field.alias or name for name, field in model.model_fields.items()} - {"from", "region", "strategy"}
     text = told(*files)
     assert {key for key in keys if not re.search(rf"\b{re.escape(variable)}\.{key}\b", text)} == set()
+
+
+def test_every_source_of_an_instance_is_asked_for() -> None:
+    text = told("acquire")
+    assert {key for key in ("id", "ssm", "ami.owner", "architecture") if f"goldsmith_source.{key}" not in text} == set()
+
+
+def test_an_imported_image_has_all_that_an_image_can_have() -> None:
+    asked = set(re.findall(r"\bimage\.(\w+)", told("direct_capture"))) - {"path"}
+    assert asked == set(ec2.Image.model_fields) - {"stop", "block_devices"}
 
 
 @pytest.mark.parametrize(
@@ -64,7 +74,7 @@ def test_what_is_passed_on_whole_has_the_keys_of_the_module(model: type[BaseMode
 
 
 def test_a_machine_to_verify_is_like_the_one_that_was_built_in() -> None:
-    own = {"subnet_filters", "security_group_cidrs", "instance_policy", "user_data", "block_devices"}
+    own = {"user_data", "block_devices"}
     elsewhere = {"availability_zone"}  # its subnet says it
     asked = _arguments("acquire", "goldsmith.images.ec2_builder") - own - elsewhere
     assert asked - _arguments("verify", "goldsmith.images.ec2_builder") == set()

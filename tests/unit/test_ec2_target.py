@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from goldsmith.errors import EnvironmentFault
+from goldsmith.errors import EnvironmentFault, InputError
 from goldsmith.plan import dump
+from goldsmith.spec import builds, load
 from goldsmith.targets.ec2 import Ec2Options, Ec2Source, target
 
 
@@ -21,6 +22,8 @@ from goldsmith.targets.ec2 import Ec2Options, Ec2Source, target
         {"id": "ami-0123456789abcdef0"},
         {"ssm": "/aws/service/debian/release/12/latest/amd64"},
         {"from": "base"},
+        {"debootstrap": {"suite": "bookworm"}, "kernel": "linux-image-amd64"},
+        {"image": "debian:12"},
     ],
 )
 def test_each_kind_of_source_is_taken(source: dict[str, Any]) -> None:
@@ -133,3 +136,64 @@ def test_without_credentials_the_environment_is_at_fault(monkeypatch: pytest.Mon
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     with pytest.raises(EnvironmentFault, match=r"AWS_PROFILE, or AWS_ACCESS_KEY_ID.*\n?.*--lab"):
         target.require()
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"disk": {"size": "4GiB"}}, "disk is of strategy: direct"),
+        ({"strategy": "direct", "image": {"block_devices": [{"device": "/dev/sdf", "size": 1}]}}, "imports one disk"),
+        ({"strategy": "direct", "image": {"stop": False}}, "nothing is stopped for an import"),
+        ({"strategy": "direct", "root_volume": {"kms_key": "alias/mine"}}, "needs root_volume.kms_key as an ARN"),
+        ({"strategy": "direct", "disk": {"size": "1MiB"}}, "greater than or equal"),
+    ],
+)
+def test_what_a_strategy_does_not_have_is_refused(options: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValidationError, match=reason):
+        Ec2Options(**options)
+
+
+SPEC = """
+name: web
+platforms:
+  debian-12:
+    ec2: {source}
+targets:
+  ec2: {options}
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "playbook"),
+    [
+        ("{id: ami-0123456789abcdef0}", "{}", "goldsmith.images.ec2"),
+        ("{from: base}", "{}", "goldsmith.images.ec2"),
+        ("{debootstrap: {suite: bookworm}}", "{strategy: direct}", "goldsmith.images.ec2_direct"),
+        ("{from: base}", "{strategy: direct}", "goldsmith.images.ec2_direct"),
+    ],
+)
+def test_the_strategy_decides_how_it_is_built(tmp_path: Path, source: str, options: str, playbook: str) -> None:
+    (tmp_path / "web.yml").write_text(SPEC.format(source=source, options=options))
+    (build,) = builds(load(tmp_path / "web.yml", targets={"ec2": target}))
+    assert (build.target.playbook, build.target.name) == (playbook, "ec2")
+    assert build.target.checkpoints == (playbook == "goldsmith.images.ec2")
+    assert build.target.parent_target == ("ec2" if options == "{}" else "docker")
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "reason"),
+    [
+        ("{image: 'debian:12'}", "{}", "image is what a disk is made of: it needs targets.ec2.strategy: direct"),
+        ("{id: ami-0123456789abcdef0, kernel: linux-image-amd64}", "{}", "kernel is what a disk is made of"),
+        ("{ssm: /aws/x}", "{strategy: direct}", "ssm is what an instance is started from"),
+    ],
+)
+def test_a_source_of_the_other_strategy_is_refused_at_its_place(
+    tmp_path: Path, source: str, options: str, reason: str
+) -> None:
+    (tmp_path / "web.yml").write_text(SPEC.format(source=source, options=options))
+    with pytest.raises(InputError) as caught:
+        builds(load(tmp_path / "web.yml", targets={"ec2": target}))
+    (problem,) = caught.value.problems
+    assert reason in problem.message
+    assert problem.line == 5

@@ -105,6 +105,11 @@ def _build(loaded: LoadedSpec, platform: str, target: str) -> Build:
     spec = validated(spec_model(loaded.source.targets), rendered, problems)
     if problems or spec is None:  # a file the spec names has gone since it was loaded
         raise InputError(problems=problems)
-    source = spec.platforms[platform][target]
+    source, kind = spec.platforms[platform][target], loaded.source.targets[target]
+    if kind.variant is not None:
+        try:
+            kind = kind.variant(source, spec.targets[target])
+        except ValueError as error:
+            raise InputError(problems=[loaded.problem(("platforms", platform, target), str(error))]) from error
     tests = tuple(test for test in spec.tests if not test.targets or target in test.targets)
-    return Build(loaded, platform, loaded.source.targets[target], source, tuple(spec.layers), tests)
+    return Build(loaded, platform, kind, source, tuple(spec.layers), tests)

@@ -54,6 +54,8 @@ class Target:
         caches_layers: Whether the lifecycle playbook takes layers from the layer cache, by ``goldsmith_cache``.
         checkpoints: Whether of these only such are kept as say ``checkpoint``, each as a machine that boots anew; then
             the lifecycle playbook has ``tasks/ec2_keep.yml`` beside it.
+        variant: Given a source and options, returns what a build of them really is of, such as one with another
+            playbook; the target itself when None. Raises `ValueError` with the reason when they do not go together.
         starts_from: Name of the target whose artifacts ``from:`` means; None for the target's own.
     """
 
@@ -70,6 +72,7 @@ class Target:
     caches_layers: bool = False
     checkpoints: bool = False
     starts_from: str | None = None
+    variant: Callable[[Any, Any], Target] | None = None
 
     @property
     def parent_target(self) -> str:

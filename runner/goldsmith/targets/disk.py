@@ -16,7 +16,7 @@ from goldsmith.targets.docker import DockerSource, Machine, engine, newest
 
 # systemd's hostname(5): labels of the domain name system, 64 characters in all.
 _HOSTNAME = r"^[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$"
-_PACKAGE = r"^[a-z0-9][a-z0-9+.-]+$"
+PACKAGE = r"^[a-z0-9][a-z0-9+.-]+$"
 # A bootable system of Debian's smallest kind takes more than that.
 _LEAST_SIZE = 512 << 20
 
@@ -26,7 +26,7 @@ class DiskSource(DockerSource):
 
     kernel: str = Field(
         "linux-image-amd64",
-        pattern=_PACKAGE,
+        pattern=PACKAGE,
         description="Package of the kernel; linux-image-cloud-amd64 is smaller, and for virtual machines alone.",
     )
 
@@ -45,11 +45,16 @@ def _distinct(partitions: list[Partition]) -> list[Partition]:
     return partitions
 
 
+Partitions = Annotated[list[Partition], AfterValidator(_distinct)]
+DiskSize = Annotated[Bytes, Field(ge=_LEAST_SIZE)]
+Hostname = Annotated[Scalar, Field(pattern=_HOSTNAME, max_length=64)]
+
+
 class DiskOptions(Model):
     """What the disk is to be like, and where its image goes."""
 
     format: Literal["raw", "qcow2", "vmdk"] = Field("raw", description="Format of the image's file; raw is sparse.")
-    size: Annotated[Bytes, Field(ge=_LEAST_SIZE)] | None = Field(
+    size: DiskSize | None = Field(
         None, description="Size of the disk, such as 4GiB; by default what the content needs and half a GiB more."
     )
     directory: str | None = Field(
@@ -60,12 +65,10 @@ class DiskOptions(Model):
     firmware: Annotated[list[Literal["bios", "uefi"]], Field(min_length=1)] = Field(
         ["bios", "uefi"], description="What the machine starts from."
     )
-    partitions: Annotated[list[Partition], AfterValidator(_distinct)] = Field(
+    partitions: Partitions = Field(
         [], description="File systems of their own, mounted with the options of the CIS benchmark."
     )
-    hostname: Annotated[Scalar, Field(pattern=_HOSTNAME, max_length=64)] | None = Field(
-        None, description="Name of the machine; by default the spec's."
-    )
+    hostname: Hostname | None = Field(None, description="Name of the machine; by default the spec's.")
     cloud_init: Annotated[bool, Field(description="Have cloud-init (NoCloud and EC2) and an SSH server in it.")] = True
     kernel_arguments: list[Scalar] = Field([], description="What the kernel is started with, beside its consoles.")
     verify: Annotated[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -12,6 +13,8 @@ from pydantic import BeforeValidator, Field, model_validator
 from goldsmith.errors import EnvironmentFault
 from goldsmith.spec.types import Duration, Model, Scalar, StringMap
 from goldsmith.targets import FROM, Base, Target
+from goldsmith.targets.disk import PACKAGE, DiskSize, Hostname, Partitions
+from goldsmith.targets.docker import Debootstrap, DockerSource, engine, newest
 
 Region = Annotated[str, Field(pattern=r"^[a-z]{2,}(?:-[a-z]+)+-\d+$")]
 Account = Annotated[Scalar, Field(pattern=r"^\d{12}$", description="Account number: twelve digits, quoted in YAML.")]
@@ -19,6 +22,11 @@ Gibibytes = Annotated[int, Field(ge=1, le=65536)]
 OneOrMore = BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
 # CreateImage: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateImage.html
 _IMAGE_NAME = r"^[A-Za-z0-9()\[\] ./'@_-]{3,128}$"
+
+
+_OF_INSTANCES = ("ami", "id", "ssm")
+_OF_DISKS = ("debootstrap", "image")
+"""Keys of sources, by strategy."""
 
 
 class Ami(Model):
@@ -38,19 +46,28 @@ class Ami(Model):
 
 
 class Ec2Source(Model):
-    """Where an AMI's operating system comes from: exactly one of `ami`, `id`, `ssm` and `from`."""
+    """Where an AMI's operating system comes from: exactly one of `ami`, `id`, `ssm`, `debootstrap`, `image` and `from`.
+
+    The three first are what an instance is started from. `debootstrap` and `image` are for ``strategy: direct``, where
+    `from` means a Docker image, too.
+    """
 
     ami: Ami | None = None
     id: str | None = Field(None, pattern=r"^ami-[0-9a-f]{8,17}$", description="One image, for ever.")
     ssm: str | None = Field(None, description="Public SSM parameter that holds an image's id, such as /aws/service/…")
+    debootstrap: Debootstrap | None = None
+    image: str | None = Field(None, description="Docker image, such as debian:12, that becomes a machine's system.")
     from_: str | None = Field(None, alias="from", description=FROM)
     architecture: str | None = Field(None, description="Such as x86_64 or arm64; another one is refused.")
+    kernel: str | None = Field(
+        None, pattern=PACKAGE, description="Package of the kernel, of a disk; by default linux-image-cloud-amd64."
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> Ec2Source:
-        given = [key for key in ("ami", "id", "ssm", "from_") if getattr(self, key) is not None]
+        given = [key for key in (*_OF_INSTANCES, *_OF_DISKS, "from_") if getattr(self, key) is not None]
         if len(given) != 1:
-            raise ValueError("give exactly one of: ami, id, ssm, from")
+            raise ValueError("give exactly one of: ami, id, ssm, debootstrap, image, from")
         return self
 
 
@@ -216,9 +233,28 @@ class Retire(Model):
     action: Literal["deprecate", "disable", "deregister"] = "deprecate"
 
 
+class Ec2Disk(Model):
+    """The disk of an image that is imported."""
+
+    size: DiskSize | None = Field(None, description="Such as 4GiB; by default what the content needs.")
+    partitions: Partitions = Field([], description="File systems of their own, such as /var, with the CIS options.")
+    hostname: Hostname | None = Field(
+        None, description="Until EC2 gives a machine its own; by default the spec's name."
+    )
+    kernel_arguments: list[Scalar] = Field([], description="What the kernel is started with, beside its consoles.")
+
+
 class Ec2Options(Model):
     """What the AMI is to be like, and where it goes."""
 
+    strategy: Annotated[
+        Literal["instance", "direct"],
+        Field(
+            description="instance: build in a temporary instance, and capture it. direct: build a disk on this "
+            "machine, in the Docker engine, and import it; an instance is started for boot tests only."
+        ),
+    ] = "instance"
+    disk: Ec2Disk = Field(Ec2Disk(), description="The disk, with strategy: direct.")
     region: Region | None = Field(None, description="By default that of the environment or the AWS profile.")
     instance_type: Annotated[list[str], OneOrMore, Field(min_length=1)] = Field(
         ["t3.small"], description="One, or several that are tried in order while one has no capacity."
@@ -249,9 +285,29 @@ class Ec2Options(Model):
             raise ValueError("a spot machine cannot be stopped, which boot_mode, ena and tpm need: image.stop: false")
         if regions := [copy.region for copy in self.copy_to if copy.region == self.region]:
             raise ValueError(f"copy_to names {regions[0]}, the region that the image is made in")
+        if self.strategy == "direct":
+            self._imported()
+        elif self.disk != Ec2Disk():
+            raise ValueError("disk is of strategy: direct; an instance's is described by root_volume")
         if reserved := [key for key in self.tags if key.startswith(("goldsmith:", "aws:"))]:
             raise ValueError(f"the tag {reserved[0]} is not yours to set")
         return self
+
+    def _imported(self) -> None:
+        """See that nothing is wanted that a disk does not have.
+
+        Raises:
+            ValueError: Something is.
+        """
+        if self.image.block_devices or self.machine.block_devices:
+            raise ValueError("strategy: direct imports one disk: block_devices are of strategy: instance")
+        if not self.image.stop:
+            raise ValueError("image.stop is of strategy: instance; nothing is stopped for an import")
+        key = self.root_volume.kms_key
+        if key and not key.startswith("arn:"):
+            raise ValueError(
+                "strategy: direct needs root_volume.kms_key as an ARN: the EBS direct API takes no other name"
+            )
 
 
 def _regions(options: Ec2Options) -> list[str]:
@@ -333,6 +389,28 @@ def _there(identity: str, _tags: Sequence[str], region: str | None) -> bool:
     return any(image["State"] == "available" for image in found)
 
 
+def _require_both() -> None:
+    engine().close()
+    _require()
+
+
+def _variant(source: Ec2Source, options: Ec2Options) -> Target:
+    """Return the target whose builds import a disk, where that is wanted."""
+    if options.strategy == "instance":
+        if wrong := [key for key in (*_OF_DISKS, "kernel") if getattr(source, key) is not None]:
+            raise ValueError(
+                f"{wrong[0]} is what a disk is made of: it needs targets.ec2.strategy: direct. An instance is started "
+                "from ami, id, ssm or from"
+            )
+        return target
+    if wrong := [key for key in (*_OF_INSTANCES, "architecture") if getattr(source, key) is not None]:
+        raise ValueError(
+            f"{wrong[0]} is what an instance is started from, and targets.ec2.strategy is direct: give debootstrap, "
+            "image or from"
+        )
+    return _direct
+
+
 target = Target(
     name="ec2",
     source=Ec2Source,
@@ -346,4 +424,15 @@ target = Target(
     publish="goldsmith.images.ec2_publish",
     regions=_regions,
     from_artifact=lambda identity: {"id": identity},
+    variant=_variant,
+)
+
+_direct = replace(
+    target,
+    playbook="goldsmith.images.ec2_direct",
+    require=_require_both,
+    newest=lambda source, _options: newest(DockerSource(image=source.image), None) if source.image else None,
+    checkpoints=False,
+    starts_from="docker",
+    from_artifact=lambda identity: {"image": identity},
 )
