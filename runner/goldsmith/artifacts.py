@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from goldsmith import home
+from goldsmith import disks, home
 from goldsmith.chore import chore
 from goldsmith.places import Place, noted
 from goldsmith.registry import ArtifactRecord, Registry
@@ -163,7 +163,13 @@ def _elsewhere(one: Held) -> str | None:
     """Say why an artifact cannot be reached from here; ``None`` when it can be."""
     if one.artifact.type == "docker" and one.host != socket.gethostname():
         return f"it is in the Docker engine of {one.host}"
-    return None if one.artifact.type in ("docker", "ec2") else f"nobody here knows artifacts of {one.artifact.type}"
+    if one.artifact.type == "disk" and one.host != socket.gethostname():
+        return f"it is on {one.host}"
+    return (
+        None
+        if one.artifact.type in ("docker", "disk", "ec2")
+        else f"nobody here knows artifacts of {one.artifact.type}"
+    )
 
 
 def _place(artifact: ArtifactRecord, root: Path) -> Place:
@@ -179,6 +185,7 @@ def _key(place: Place, region: str) -> _Key:
 def _variables(artifacts: Sequence[ArtifactRecord], root: Path) -> dict[str, Any]:
     """Return the variables of the playbooks: what to look at in the engine, and in each region."""
     docker: dict[str, dict[str, Any]] = {}
+    files = []
     ids: dict[_Key, list[str]] = defaultdict(list)
     where: dict[_Key, dict[str, Any]] = {}
     for artifact in artifacts:
@@ -187,6 +194,8 @@ def _variables(artifacts: Sequence[ArtifactRecord], root: Path) -> dict[str, Any
             known = docker.setdefault(artifact.identity, {"id": artifact.identity, "tags": [], "digests": {}})
             known["tags"] += [tag for tag in artifact.tags if tag not in known["tags"]]
             known["digests"] |= artifact.digests
+        elif artifact.type == "disk":
+            files.append({"id": artifact.identity, "paths": list(artifact.tags)})
         elif artifact.type == "ec2" and (place := _place(artifact, root)).answers():
             for region, ami in regions(artifact).items():
                 key = _key(place, region)
@@ -194,6 +203,7 @@ def _variables(artifacts: Sequence[ArtifactRecord], root: Path) -> dict[str, Any
                 where[key] = place.variables() | {"region": region, "key": list(key)}
     return {
         "goldsmith_docker": list(docker.values()),
+        "goldsmith_disk": files,
         "goldsmith_ec2": [where[key] | {"ids": ids[key]} for key in where],
     }
 
@@ -201,7 +211,10 @@ def _variables(artifacts: Sequence[ArtifactRecord], root: Path) -> dict[str, Any
 def _found(one: Held, report: Mapping[str, Any], root: Path) -> Found:
     if why := _elsewhere(one):
         return Found(one.artifact, one.label, "unknown", why)
-    state, reason = _docker(one, report) if one.artifact.type == "docker" else _amis(one, report, root)
+    if one.artifact.type == "ec2":
+        state, reason = _amis(one, report, root)
+    else:
+        state, reason = _docker(one, report) if one.artifact.type == "docker" else disks.state(one.artifact, report)
     return Found(one.artifact, one.label, state, reason)
 
 
@@ -238,6 +251,9 @@ def _amis(one: Held, report: Mapping[str, Any], root: Path) -> tuple[State, str]
 def _removal(one: Held, report: Mapping[str, Any], root: Path) -> Removal:
     if one.artifact.type == "ec2":
         return _removed_amis(one, report, root)
+    if one.artifact.type == "disk":
+        trouble = disks.kept(one.artifact, report)
+        return Removal(one.artifact, one.label, "failed" if trouble else "removed", trouble)
     results = report.get("docker") or []
     answer: Mapping[str, Any] = next((each for each in results if each["item"]["id"] == one.artifact.identity), {})
     if answer.get("failed") or not answer:

@@ -151,7 +151,7 @@ class BuildRun:
         directory = home.build_directory(self.root, build_id)
         attempt = Attempt(build, build_id, recorded.label, directory, datetime.now(UTC))
         with home.held(directory):
-            places.note(places.place_of(build, recorded.label), directory)
+            places.note(places.place_of(build, recorded.label, output=directory), directory)
             ingredients = self._ingredients(build, recorded.label)
             self.registry.start_build(
                 recorded,
@@ -238,7 +238,7 @@ class BuildRun:
             ended_in_order = result_file.exists() and not outcome.cancelled
         asked = result.kept and self.options.on_error == "ask"
         if not ended_in_order or (asked and not self._keeps(attempt)):
-            place = places.place_of(attempt.build, attempt.version)
+            place = places.place_of(attempt.build, attempt.version, output=attempt.directory)
             report = sweep([attempt.build_id], [place], attempt.directory)
             return swept(result, report)
         return result

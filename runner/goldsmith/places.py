@@ -26,12 +26,14 @@ class Place:
         regions: Regions of a cloud; empty for the one that the environment names, where that is not known.
         endpoint_url: Endpoint of the cloud, or None for its own.
         profile: Profile of the cloud's configuration, or None for the default.
+        directory: Directory that a disk is written to, or None.
     """
 
     target: str
     regions: tuple[str, ...] = ()
     endpoint_url: str | None = None
     profile: str | None = None
+    directory: str | None = None
 
     @property
     def is_lab(self) -> bool:
@@ -67,11 +69,24 @@ class Place:
         return {key: value for key, value in given.items() if value}
 
 
-def place_of(build: Build, version: str, environ: Mapping[str, str] = os.environ) -> Place:
-    """Return where a build's things are going to be."""
+def place_of(
+    build: Build, version: str, environ: Mapping[str, str] = os.environ, *, output: Path | None = None
+) -> Place:
+    """Return where a build's things are going to be.
+
+    Args:
+        build: The build.
+        version: Its version.
+        environ: Leads to the cloud.
+        output: The build's output folder, where a disk is written that is to be nowhere else.
+    """
     if build.target.name == "docker":
         return Place("docker")
-    regions = build.target.regions(build.options(version))
+    options = build.options(version)
+    if build.target.name == "disk":
+        directory = getattr(options, "directory", None) or output
+        return Place("disk", directory=str(directory) if directory else None)
+    regions = build.target.regions(options)
     place = Place(build.target.name, tuple(regions), environ.get("AWS_ENDPOINT_URL"), environ.get("AWS_PROFILE"))
     return replace(place, profile=None) if place.is_lab else place
 

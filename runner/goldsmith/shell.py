@@ -29,11 +29,11 @@ def enter(build: BuildRecord) -> NoReturn:
         InputError: It has no machine any more, or its target has no machine that can be entered.
         EnvironmentFault: No engine answers, or the client of Docker or SSH is missing.
     """
-    if build.target == "docker":
+    if build.target in ("docker", "disk"):
         _become("docker", ["exec", "--interactive", "--tty", _container(build), "/bin/sh"], "Install Docker's client.")
     noted = home.build_directory(home.home(), build.id) / MACHINE
     if build.target != "ec2" or not noted.exists():
-        raise InputError(f"{build.label} has no machine to enter", "Machines of docker and ec2 can be entered.")
+        raise InputError(f"{build.label} has no machine to enter", "Machines of docker, disk and ec2 can be entered.")
     _become("ssh", _ssh(json.loads(noted.read_text(encoding="utf-8")), build), "Install OpenSSH's client.")
 
 

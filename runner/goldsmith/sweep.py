@@ -51,6 +51,7 @@ def sweep(
         "goldsmith_build_ids": list(build_ids),
         "goldsmith_expired": expired,
         "goldsmith_sweep_docker": any(place.target != "ec2" for place in there),
+        "goldsmith_sweep_disk": sorted({place.directory for place in there if place.directory}),
         "goldsmith_sweep_ec2": [place.variables() for place in there if place.target == "ec2"],
     }
     return chore("sweep", variables, output, check=check)

@@ -56,7 +56,7 @@ def plan_text(plan: Plan, cache: Sequence[Mapping[str, Any]] = ()) -> str:
     for test in plan.tests:
         stage, files = ("after capture", test["boot"]) if "boot" in test else ("before capture", test)
         lines += [f"  test     {kind} {stage}: {files[kind]}" for kind in ("goss", "testinfra") if kind in files]
-    tell = {"docker": _docker_plan, "ec2": _ec2_plan}.get(plan.build.target.name)
+    tell = {"docker": _docker_plan, "disk": _disk_plan, "ec2": _ec2_plan}.get(plan.build.target.name)
     return "\n".join([*lines, *(f"  {line}" for line in (tell(plan) if tell else ()))])
 
 
@@ -71,6 +71,17 @@ def _docker_plan(plan: Plan) -> Iterable[str]:
         repository = plan.options.get("repository") or plan.build.loaded.spec.name
         push = "tagged and pushed" if plan.options.get("push") else "tagged"
         yield f"{push} as {', '.join(f'{repository}:{tag}' for tag in tags)}"
+
+
+def _disk_plan(plan: Plan) -> Iterable[str]:
+    options = plan.options
+    packed = ", compressed" if options["compress"] else ""
+    large = size(options["size"]) if "size" in options else "as large as it must be"
+    yield f"disk     {options['format']}{packed}, {large}"
+    yield f"starts   by {' and '.join(options['firmware'])}"
+    if mounts := [f"{one['mount']} ({size(one['size'])})" for one in options.get("partitions", ())]:
+        yield f"apart    {', '.join(mounts)}"
+    yield f"written  to {options.get('directory', 'the output folder of the build')}"
 
 
 def _ec2_plan(plan: Plan) -> Iterable[str]:

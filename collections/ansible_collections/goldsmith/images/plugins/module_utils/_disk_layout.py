@@ -142,7 +142,7 @@ def lay_out(
     start = _EDGE
     made = []
     for number, (name, mount, kind, length, type_) in enumerate(wanted, 1):
-        own = _guid(seed, f"partition {name}")
+        what = mount or name
         made.append(
             Partition(
                 number=number,
@@ -152,8 +152,8 @@ def lay_out(
                 start=start,
                 size=length,
                 type=type_,
-                uuid=own,
-                filesystem_uuid=_filesystem_uuid(seed, name, kind),
+                uuid=_guid(seed, f"partition {what}"),
+                filesystem_uuid=_filesystem_uuid(seed, what, kind),
             )
         )
         start += length
@@ -184,9 +184,9 @@ def _guid(seed: str, what: str) -> str:
     return str(uuid.uuid5(_NAMESPACE, f"{seed}\n{what}")).upper()
 
 
-def _filesystem_uuid(seed: str, name: str, kind: str) -> str:
+def _filesystem_uuid(seed: str, what: str, kind: str) -> str:
     if not kind:
         return ""
-    found = _guid(seed, f"file system {name}")
+    found = _guid(seed, f"file system {what}")
     # A FAT has a number of 32 bits.
     return f"{found[:4]}-{found[4:8]}" if kind == "vfat" else found.lower()
