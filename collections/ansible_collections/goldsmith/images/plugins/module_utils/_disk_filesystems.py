@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ansible_collections.goldsmith.images.plugins.module_utils._disk_layout import SECTOR, Partition
 from ansible_collections.goldsmith.images.plugins.module_utils._disk_tools import call
-from ansible_collections.goldsmith.images.plugins.module_utils._disk_tree import Measure, Part, measure
+from ansible_collections.goldsmith.images.plugins.module_utils._disk_tree import BLOCK, Measure, Part, measure
 from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 
 # Said here and not left to this machine's own file, so that every machine makes the same, one that GRUB 2.06 and
@@ -35,6 +35,7 @@ ext4 = {
 """
 _RESERVED_PERCENT = 1
 _SPARE_INODES = 4096
+_GROUP = 128 << 20
 _JOURNALS = (
     *((128 << 20, 4 << 20), (1 << 30, 16 << 20), (2 << 30, 32 << 20), (16 << 30, 64 << 20)),
     *((32 << 30, 128 << 20), (64 << 30, 256 << 20), (128 << 30, 512 << 20)),
@@ -43,8 +44,12 @@ _JOURNALS = (
 
 def needed(content: Measure, size: int) -> int:
     """Return the bytes that an ext4 file system of about a size needs for a content."""
-    tables = (max(content.inodes + _SPARE_INODES, size // 16384)) * 256
-    return int(content.bytes * 1.02) + tables + _journal(size) + (4 << 20)
+    groups = -(-size // _GROUP)
+    tables = max(content.inodes + _SPARE_INODES, size // 16384) * 256 + groups * 2 * BLOCK
+    # Room to grow to the thousandfold is kept beside each copy of the group descriptors.
+    descriptors = min(groups * 1024 * 64 // BLOCK + 2, 1026) * BLOCK
+    copies = 2 + sum(base**power < groups for base in (3, 5, 7) for power in range(1, 20))
+    return int(content.bytes * 1.02) + tables + descriptors * copies + _journal(size) + (4 << 20)
 
 
 def _journal(size: int) -> int:
