@@ -115,8 +115,8 @@ def finish(tree: Path, layout: Layout, hostname: str) -> None:
     fstab = etc / "fstab"
     before = fstab.read_text(encoding="utf-8") if fstab.exists() else ""
     _write(fstab, completed(before, layout))
-    for partition in layout.mounted:
-        (tree / partition.mount.lstrip("/")).mkdir(parents=True, exist_ok=True)
+    for mount in (*_EMPTY, *(partition.mount.lstrip("/") for partition in layout.mounted)):
+        (tree / mount).mkdir(parents=True, exist_ok=True)
     _write(etc / "machine-id", "")
     for key in (etc / "ssh").glob("ssh_host_*_key*"):
         key.unlink()
