@@ -48,7 +48,7 @@ def needed(content: Measure, size: int) -> int:
     tables = max(content.inodes + _SPARE_INODES, size // 16384) * 256 + groups * 2 * BLOCK
     # Room to grow to the thousandfold is kept beside each copy of the group descriptors.
     descriptors = min(groups * 1024 * 64 // BLOCK + 2, 1026) * BLOCK
-    copies = 2 + sum(base**power < groups for base in (3, 5, 7) for power in range(1, 20))
+    copies = 2 + len([base for base in (3, 5, 7) for power in range(1, 20) if base**power < groups])
     return int(content.bytes * 1.02) + tables + descriptors * copies + _journal(size) + (4 << 20)
 
 
