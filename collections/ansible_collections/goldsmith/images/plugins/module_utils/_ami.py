@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Iterable, Mapping, Sequence
 
 from ansible_collections.goldsmith.images.plugins.module_utils._aws import (
@@ -20,6 +21,7 @@ from ansible_collections.goldsmith.images.plugins.module_utils._ec2_delete impor
 from ansible_collections.goldsmith.images.plugins.module_utils._ec2_ledger import Leftover
 from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 from ansible_collections.goldsmith.images.plugins.module_utils._patiently import patiently
+from ansible_collections.goldsmith.images.plugins.module_utils._time import UTC, moment
 from ansible_collections.goldsmith.images.plugins.module_utils._wait import AVAILABLE, State, starting_with, wait
 
 Image = Mapping[str, Any]
@@ -187,7 +189,9 @@ def state_of(image: Image | None) -> State:
     """Return an image's state; the empty one for an image that is not there."""
     if image is None:
         return State("")
-    return State(image["State"], (image.get("StateReason") or {}).get("Message", ""))
+    made = moment(image.get("CreationDate") or "")
+    age = max((datetime.now(UTC) - made).total_seconds(), 0.0) if made else 0.0
+    return State(image["State"], (image.get("StateReason") or {}).get("Message", ""), age)
 
 
 def give_up(client: Any, image: Image, region: str) -> Fault:

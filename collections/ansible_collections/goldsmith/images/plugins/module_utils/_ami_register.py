@@ -24,7 +24,7 @@ from ansible_collections.goldsmith.images.plugins.module_utils._aws import AwsFa
 from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 from ansible_collections.goldsmith.images.plugins.module_utils._wait import State, Waiter, wait
 
-_COMPLETED = Waiter("a snapshot", "completed", ("pending", ""))
+_COMPLETED = Waiter("a snapshot", "completed", ("pending", ""), 120)
 
 Snapshots = dict[str, Mapping[str, Any]]
 """Snapshots as described, by volume."""

@@ -156,7 +156,7 @@ def set_parameter(client: Any, name: str, image: str, before: str, kind: str) ->
         Fault: SSM refuses, or does not take the value.
     """
     _put_parameter(client, name, image, kind or AMI)
-    shown = Waiter(f"the SSM parameter {name}", image, ("", before))
+    shown = Waiter(f"the SSM parameter {name}", image, ("", before), 5)
     if wait(shown, lambda: State(parameter(client, name)[0]), _VALIDATION).name != image:
         raise Fault(
             f"SSM took {image} for the parameter {name}, and does not show it after {_VALIDATION:.0f} s. It must be "

@@ -31,7 +31,7 @@ from ansible_collections.goldsmith.images.plugins.module_utils._layer_archives i
 from ansible_collections.goldsmith.images.plugins.module_utils._layer_cache import Layer, Verdict, judge, root
 from ansible_collections.goldsmith.images.plugins.module_utils._wait import State, Waiter, wait
 
-BEGUN = Waiter("the checkpoint", "begun", ("pending", ""))
+BEGUN = Waiter("the checkpoint", "begun", ("pending", ""), 5)
 
 
 @call("look for checkpoints")

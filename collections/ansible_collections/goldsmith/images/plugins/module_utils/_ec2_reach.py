@@ -24,7 +24,7 @@ PAUSES = 0.1, 5.0
 """Seconds between two attempts, at least and at most; in between a tenth of the time that has passed. They cost no
 call, and little else."""
 
-_AGENT = Waiter("the machine's SSM agent", "Online", ("", "ConnectionLost", "Inactive"))
+_AGENT = Waiter("the machine's SSM agent", "Online", ("", "ConnectionLost", "Inactive"), 60)
 
 
 @call("look at the machine's status checks", missing=["InvalidInstanceID.NotFound"])

@@ -28,11 +28,13 @@ class Waiter:
         what: What people call it, such as ``the instance``.
         goal: The state that ends the wait.
         passing: States that lead there. Any other one, and an empty one for a resource that is gone, is a failure.
+        usual: Seconds that it takes on AWS as a rule. Around that time it is asked for more often.
     """
 
     what: str
     goal: str
     passing: Collection[str]
+    usual: float
 
 
 @dataclass(frozen=True)
@@ -42,16 +44,18 @@ class State:
     Attributes:
         name: Its state; empty when the resource is not there.
         reason: Why, where the API tells.
+        age: Seconds since it came into this state, where the API tells; a wait goes on at the pace of that time.
     """
 
     name: str
     reason: str = ""
+    age: float = 0
 
 
-RUNNING = Waiter("the instance", "running", ("pending", ""))
-STOPPED = Waiter("the instance", "stopped", ("running", "stopping"))
-TERMINATED = Waiter("the instance", "terminated", ("pending", "running", "stopping", "stopped", "shutting-down"))
-AVAILABLE = Waiter("the image", "available", ("pending", ""))
+RUNNING = Waiter("the instance", "running", ("pending", ""), 10)
+STOPPED = Waiter("the instance", "stopped", ("running", "stopping"), 30)
+TERMINATED = Waiter("the instance", "terminated", ("pending", "running", "stopping", "stopped", "shutting-down"), 40)
+AVAILABLE = Waiter("the image", "available", ("pending", ""), 150)
 
 
 def delays(first: float = FIRST_DELAY, longest: float = LONGEST_DELAY) -> Iterator[float]:
@@ -60,6 +64,18 @@ def delays(first: float = FIRST_DELAY, longest: float = LONGEST_DELAY) -> Iterat
     while True:
         yield delay * random.uniform(0.9, 1.1)  # noqa: S311  spreads the polls of builds that began together
         delay = min(delay * 1.5, longest)
+
+
+def pause(gone: float, usual: float) -> float:
+    """Return the seconds until it is asked for again: few at first, and around the time that it usually takes. Pure.
+
+    Args:
+        gone: Seconds since it began.
+        usual: Seconds that it usually takes.
+    """
+    early = FIRST_DELAY + gone / 2
+    around = max(FIRST_DELAY, usual / 30) + abs(gone - usual) / 5
+    return min(early, around, LONGEST_DELAY)
 
 
 def starting_with(state: State, probe: Callable[[], State]) -> Callable[[], State]:
@@ -84,16 +100,17 @@ def wait(waiter: Waiter, probe: Callable[[], State], timeout: float) -> State:
     Raises:
         Fault: The state leads elsewhere.
     """
-    deadline = time.monotonic() + timeout
-    for delay in delays():
+    begun = time.monotonic()
+    deadline = begun + timeout
+    while True:
         state = probe()
         if state.name == waiter.goal:
             return state
         if state.name not in waiter.passing:
             why = f": {state.reason}" if state.reason else ""
             raise Fault(f"{waiter.what} is {state.name or 'gone'} and will not be {waiter.goal}{why}")
-        left = deadline - time.monotonic()
-        if left <= 0:
+        now = time.monotonic()
+        if now >= deadline:
             return state
-        time.sleep(min(delay, left))
-    raise AssertionError("delays never end")
+        spread = random.uniform(0.9, 1.1)  # noqa: S311  spreads the polls of builds that began together
+        time.sleep(min(spread * pause(max(now - begun, state.age), waiter.usual), deadline - now))

@@ -24,6 +24,7 @@ from ansible_collections.goldsmith.images.plugins.module_utils._wait import (
     State,
     Waiter,
     delays,
+    pause,
     starting_with,
     wait,
 )
@@ -80,6 +81,49 @@ def test_instance_of_a_second_is_seen_soon_and_an_image_of_ten_minutes_costs_few
     assert min(moment - 1 for moment in moments if moment > 1) < 1
     assert len([moment for moment in moments if moment < 600]) < 50
     assert (FIRST_DELAY, LONGEST_DELAY) == (0.4, 15.0)
+
+
+def looks(clock: Clock, waiter: Waiter, takes: float, age: float = 0) -> list[float]:
+    """Return when it was asked for a state that takes so long, in seconds since it began."""
+    asked: list[float] = []
+    begun = clock.now - age
+
+    def probe() -> State:
+        asked.append(clock.now - begun)
+        return State(waiter.goal if asked[-1] >= takes else next(iter(waiter.passing)), age=asked[-1] if age else 0)
+
+    wait(waiter, probe, 10_000)
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("waiter", "takes", "most_calls", "late"),
+    [
+        (RUNNING, 1, 4, 1),  # as in a lab
+        (RUNNING, 10, 12, 1),
+        (STOPPED, 30, 20, 1.5),
+        (TERMINATED, 40, 20, 2),
+        (AVAILABLE, 1, 4, 1),
+        (AVAILABLE, 150, 22, 6),
+        (AVAILABLE, 600, 60, 16.5),
+    ],
+)
+def test_what_takes_as_long_as_usual_is_seen_soon_and_costs_few_calls(
+    clock: Clock, waiter: Waiter, takes: float, most_calls: int, late: float
+) -> None:
+    asked = looks(clock, waiter, takes)
+
+    assert len(asked) <= most_calls
+    assert asked[-1] - takes <= late
+
+
+def test_wait_that_is_taken_up_again_goes_on_at_its_pace(clock: Clock) -> None:
+    assert looks(clock, AVAILABLE, 150, age=60)[1] > 70, "and not as often as at first"
+
+
+@given(st.floats(0, 10_000), st.floats(1, 1000))
+def test_nothing_is_asked_for_more_often_than_at_first_or_less_than_the_longest(gone: float, usual: float) -> None:
+    assert FIRST_DELAY <= pause(gone, usual) <= LONGEST_DELAY
 
 
 def test_goal_ends_the_wait_without_a_pause(clock: Clock) -> None:
