@@ -355,16 +355,22 @@ def test_after_a_boot_test_that_failed_it_is_the_machine_of_the_image_that_is_en
 def test_an_image_that_cannot_be_tested_is_discarded_and_a_machine_that_does_not_go_at_once_is_ended(
     goldsmith: Cli, write_ami_spec: SpecWriter, account: Lab
 ) -> None:
-    spec = write_ami_spec(files={"boot.yaml": "file: {/etc: {exists: true}}"}, tests=[{"boot": {"goss": "boot.yaml"}}])
+    spec = write_ami_spec(
+        files={"boot.yaml": "file: {/etc: {exists: true}}"},
+        tests=[{"boot": {"goss": "boot.yaml"}}],
+        targets={"ec2": {"region": "eu-west-1", "copy_to": ["eu-central-1"]}},
+    )
     before = resources(account.environment)
     account.order(Fault("RunInstances", "error", "UnauthorizedOperation", first=2))
-    account.order(Fault("TerminateInstances", "error", "UnauthorizedOperation", last=1))
+    # The capture asks for the machine's end, then the release.
+    account.order(Fault("TerminateInstances", "error", "UnauthorizedOperation", last=2))
 
     result = goldsmith.build(spec, code=1)
 
     assert result["failure"]["phase"] == "verify"
     assert "ec2:RunInstances" in result["failure"]["message"]
     assert result["artifact"] is None
+    assert "CopyImage" in [call["action"] for call in account.calls()], "the image was copied meanwhile"
     assert only_new(before, resources(account.environment)) == {}
 
 

@@ -121,6 +121,18 @@ def test_a_running_instance_is_stopped_and_becomes_an_available_image(
     }
 
 
+def test_an_instance_that_is_not_needed_any_more_is_terminated_and_not_waited_for(
+    lab: Lab, ec2: Any, running: str, capture: Run
+) -> None:
+    lab.clear_calls()
+    result = capture(running, stop=False, terminate=True)
+
+    assert result["image"]["state"] == "available", result
+    assert actions(lab)[-1] == "TerminateInstances"
+    assert state_of(ec2, running) in ("shutting-down", "terminated")
+    assert not capture(running, stop=False, terminate=True)["changed"]
+
+
 def test_an_instance_that_shall_go_on_is_not_stopped(ec2: Any, running: str, capture: Run) -> None:
     result = capture(running, stop=False)
 

@@ -100,6 +100,24 @@ def steps_of(result: dict[str, Any]) -> set[tuple[str, str]]:
     return {(step["region"], step["step"]) for step in result["steps"]}
 
 
+def test_copies_are_begun_while_the_image_is_tested_and_go_with_it_when_it_is_no_good(
+    lab: Lab, in_region: Callable[..., Any], run_in_lab: Run, publish: Run, build_id: str
+) -> None:
+    lab.set_delays(copy=60)
+    wish = {"copy_to": [{"region": FAR}], "share_with": {"accounts": [ACCOUNT]}}
+
+    begun = publish(**wish, begin=True)
+
+    assert (begun["published"], steps_of(begun)) == (False, {(FAR, "copy")}), begun
+    [copy] = images_of(in_region(FAR), build_id)
+    assert (copy["State"], tags_of(copy)["goldsmith:state"]) == ("pending", "candidate")
+    assert not publish(**wish, begin=True)["changed"]
+    assert "ModifyImageAttribute" not in actions(lab)
+    removed = run_in_lab("ec2_ami", state="absent", build_id=build_id, copied_to=[FAR])["removed"]
+    assert copy["ImageId"] in removed
+    assert images_of(in_region(FAR), build_id) == images_of(in_region(), build_id) == []
+
+
 def test_an_image_that_goes_nowhere_is_published_by_a_single_call(
     lab: Lab, in_region: Callable[..., Any], run_in_lab: Run, publish: Run, image: str, build_id: str
 ) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import Any, Mapping
 
 from ansible_collections.goldsmith.images.plugins.module_utils._ami import (
@@ -90,12 +91,23 @@ class Creation:
                 _require_tokens(self._client, name, self._request.imds)
                 self.changed = True
                 image = {**image, "ImdsSupport": self._request.imds}
+            if self._request.terminate:
+                self._terminated()
             return view(image, self._region)
         percent = progress(snapshots_of_build(self._client, self._request.build_id))
         if "Name" in image:
             return view(image, self._region, percent)
         # Not even described yet.
         return {**self._unfinished("pending", percent), "id": name}
+
+    def _terminated(self) -> None:
+        # The release of the build tries again, and tells of what does not go.
+        with suppress(AwsFault):
+            self.changed |= _terminate(self._client, self._request.instance) not in (
+                None,
+                "shutting-down",
+                "terminated",
+            )
 
     def _unfinished(self, state: str, percent: int) -> dict[str, Any]:
         nothing = {"ImageId": "", "Name": self._request.name, "State": state}
@@ -170,6 +182,13 @@ def _stop(client: Any, instance: str) -> str:
     """Return the state that it is in now."""
     answer = client.stop_instances(InstanceIds=[instance])["StoppingInstances"]
     return str(answer[0]["CurrentState"]["Name"])
+
+
+@call("terminate the instance", missing=["InvalidInstanceID.NotFound"])
+def _terminate(client: Any, instance: str) -> str:
+    """Return the state that it was in."""
+    answer = client.terminate_instances(InstanceIds=[instance])["TerminatingInstances"]
+    return str(answer[0]["PreviousState"]["Name"])
 
 
 @call("create the image")

@@ -143,12 +143,7 @@ class Publication:
         self._everywhere(self._find, self._copies)
         # What cannot be shared shows at once here, and not after an hour of copying.
         self._everywhere(partial(self._take, kinds=SHARING), [self._home])
-        absent = [place for place in self._copies if place.image is None]
-        encrypted = any((device.get("Ebs") or {}).get("Encrypted") for device in self._source["block_devices"])
-        if self._wish.launch and encrypted:
-            keyless = [place for place in absent if not place.kms_key]
-            self._everywhere(self._check_key, keyless)
-        self._everywhere(self._start, absent)
+        self._copy()
         self._everywhere(self._await, [place for place in self._copies if not place.available])
         if not all(place.available for place in self.places):
             return False
@@ -156,6 +151,20 @@ class Publication:
         self._everywhere(partial(self._take, kinds=most), self.places)
         self._everywhere(partial(self._take, kinds={TAG}), self.places)
         return True
+
+    def begin(self) -> None:
+        """Begin the copies, as far as they can be: `publish` tells of what cannot. They are private until then."""
+        with suppress(Fault):
+            self._everywhere(self._find, self._copies)
+            self._copy()
+
+    def _copy(self) -> None:
+        absent = [place for place in self._copies if place.image is None]
+        encrypted = any((device.get("Ebs") or {}).get("Encrypted") for device in self._source["block_devices"])
+        if self._wish.launch and encrypted:
+            keyless = [place for place in absent if not place.kms_key]
+            self._everywhere(self._check_key, keyless)
+        self._everywhere(self._start, absent)
 
     def keep(self) -> None:
         """Mark what is there as good, so that no sweep takes it before somebody publishes it; as far as possible."""

@@ -32,6 +32,7 @@ class Request:
         ena: Whether instances of the image have enhanced networking.
         tpm: ``v2.0`` for instances with a TPM.
         imds: ``v2.0`` if instances of the image are to take metadata tokens only.
+        terminate: Whether the instance goes as soon as the image is available.
     """
 
     instance: str
@@ -45,6 +46,7 @@ class Request:
     ena: Optional[bool] = None
     tpm: Optional[str] = None
     imds: Optional[str] = None
+    terminate: bool = False
 
     @property
     def particular(self) -> bool:

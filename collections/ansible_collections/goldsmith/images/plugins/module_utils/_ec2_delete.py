@@ -142,6 +142,8 @@ def remove_in_region(
     """
     removed, failed, along = _remove_instances(client, [one for one in leftovers if one.kind == "instance"], timeout)
     ended = not failed
+    # One that had ended before may have done so a moment ago.
+    instances = {one.kind for one in leftovers if one.kind == "instance"}
     for one in leftovers:
         if one.kind == "instance":
             continue
@@ -151,7 +153,7 @@ def remove_in_region(
             else:
                 failed.append(replace(one, reason="the instance that it goes with is not terminated"))
             continue
-        holder_went = ended and _HOLDERS.get(one.kind) in {gone.kind for gone in removed}
+        holder_went = ended and _HOLDERS.get(one.kind) in instances | {gone.kind for gone in removed}
         try:
             if patiently(lambda: _delete(client, one), held, PATIENCE if holder_went else 0):  # noqa: B023  called here
                 removed.append(one)

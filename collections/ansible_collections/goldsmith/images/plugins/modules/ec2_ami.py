@@ -38,6 +38,11 @@ options:
   id:
     description: With O(state=absent), the image that goes with its snapshots, whatever its state.
     type: str
+  copied_to:
+    description: With O(state=absent) and O(build_id), further regions where the build's images go.
+    type: list
+    elements: str
+    default: []
   image_name:
     description: Name that all versions of the image have in common, for the tag C(goldsmith:name).
     type: str
@@ -61,6 +66,12 @@ options:
     description: Whether to stop the instance first. Otherwise files that are being written may be captured half.
     type: bool
     default: true
+  terminate:
+    description:
+      - Whether to terminate the instance as soon as the image is available. That is not waited for.
+      - One that EC2 does not let go does not make the capture fail.
+    type: bool
+    default: false
   expires_in:
     description: Seconds after which a sweep removes the image, unless it was verified or published before.
     type: int
@@ -254,7 +265,7 @@ removed:
 """
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Sequence
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -283,6 +294,7 @@ OPTIONS: dict[str, Any] = {
     "instance_id": {"type": "str"},
     "build_id": {"type": "str"},
     "id": {"type": "str"},
+    "copied_to": {"type": "list", "elements": "str", "default": []},
     "image_name": {"type": "str"},
     "version": {"type": "str"},
     "name": {"type": "str"},
@@ -290,6 +302,7 @@ OPTIONS: dict[str, Any] = {
     "source": {"type": "str"},
     "user": {"type": "str"},
     "stop": {"type": "bool", "default": True},
+    "terminate": {"type": "bool", "default": False},
     "expires_in": {"type": "int", "default": 21600},
     "block_devices": BLOCK_DEVICES,
     "boot_mode": {"type": "str", "choices": ["legacy-bios", "uefi", "uefi-preferred"]},
@@ -321,6 +334,7 @@ def present(aws: Aws, module: AnsibleModule) -> dict[str, Any]:
         params["ena"],
         params["tpm"],
         params["imds"],
+        params["terminate"],
     )
     check(request)
     creation = Creation(aws.client(), aws.region, request, params["wait"])
@@ -345,9 +359,10 @@ def absent(aws: Aws, module: AnsibleModule) -> dict[str, Any]:
     else:
         now = datetime.now(UTC)
         builds = [module.params["build_id"]]
-        leftovers = find(aws, [aws.region], builds, expired=False, now=now, kinds=("image", "snapshot"))
+        regions = list(dict.fromkeys([aws.region, *module.params["copied_to"]]))
+        leftovers = find(aws, regions, builds, expired=False, now=now, kinds=("image", "snapshot"))
     there = [one.id for one in leftovers]
-    removed, kept = (there, []) if module.check_mode else discard(client, leftovers)
+    removed, kept = (there, []) if module.check_mode else _discard(aws, leftovers)
     if kept:
         raise Fault(f"{len(kept)} of {len(there)} could not be removed: {'; '.join(kept)}")
     return {
@@ -355,6 +370,17 @@ def absent(aws: Aws, module: AnsibleModule) -> dict[str, Any]:
         "removed": removed,
         "diff": {"before": {"images": there}, "after": {"images": [name for name in there if name not in removed]}},
     }
+
+
+def _discard(aws: Aws, leftovers: Sequence[Leftover]) -> tuple[list[str], list[str]]:
+    removed: list[str] = []
+    kept: list[str] = []
+    for region in dict.fromkeys(one.region for one in leftovers):
+        client = aws.client(region=region or aws.region)
+        gone, left = discard(client, [one for one in leftovers if one.region == region])
+        removed += gone
+        kept += left
+    return removed, kept
 
 
 def main() -> None:

@@ -96,6 +96,13 @@ options:
     description: Further tags of the image and its snapshots.
     type: dict
     default: {}
+  begin:
+    description:
+      - Whether only to begin the copies, as far as that can be, and to return at once. The image may still be tested.
+      - Copies are private. Those of an image that is never published go with M(goldsmith.images.ec2_ami#module), or
+        with a sweep.
+    type: bool
+    default: false
   wait:
     description: Seconds to wait for copies in this run.
     type: int
@@ -221,6 +228,7 @@ OPTIONS: dict[str, Any] = {
     "deprecate_at": {"type": "str"},
     "deregistration_protection": {"type": "bool", "default": False},
     "tags": {"type": "dict", "default": {}},
+    "begin": {"type": "bool", "default": False},
     "wait": {"type": "int", "default": 60},
     **AWS_OPTIONS,
 }
@@ -290,7 +298,7 @@ def work(aws: Aws, module: AnsibleModule) -> dict[str, Any]:
     try:
         wanted, others = wish(params), copies(params, aws.region)
     except Fault:
-        if not module.check_mode:
+        if not (module.check_mode or params["begin"]):
             Publication(aws, image, params["build_id"], {}, Wish()).keep()
         raise
     publication = Publication(
@@ -310,6 +318,9 @@ def work(aws: Aws, module: AnsibleModule) -> dict[str, Any]:
     if module.check_mode:
         publication.plan()
         return result(published=not publication.steps)
+    if params["begin"]:
+        publication.begin()
+        return result(published=False)
     try:
         published = publication.publish()
     except Fault as fault:
