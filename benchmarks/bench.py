@@ -19,7 +19,7 @@ from pathlib import Path
 
 import scaling
 from alike import differences
-from builders import PACKER, Builder, Workshop, docker, ec2
+from builders import PACKER, Builder, Workshop, docker, ec2, parallel
 from chart import chart, table
 from measure import Broken, alternate, median
 
@@ -28,7 +28,7 @@ from goldsmith.lab.client import running
 TOP = Path(__file__).parents[1]
 PAGE = TOP / "docs" / "performance.md"
 MARKS = ("<!-- make bench -->", "<!-- end of make bench -->")
-PARTS = ("docker", "ec2", "layers", "plans", "records")
+PARTS = ("docker", "ec2", "parallel", "layers", "plans", "records")
 
 
 def say(text: str) -> None:
@@ -49,13 +49,17 @@ def machine() -> str:
     )
 
 
-def compare(title: str, builders: Mapping[str, Builder], rounds: int, output: Path) -> str:
-    """Measure builders in turns; write the chart, and return the table."""
+def compare(title: str, builders: Mapping[str, Builder], rounds: int, output: Path, *, ratio: bool = False) -> str:
+    """Measure builders in turns; write the chart, and return the table, and how the last compares to the first."""
     taken = alternate(builders, rounds, say)
     middle = {name: median(values) for name, values in taken.items()}
     (output / f"{title}.svg").write_text(chart(f"{title}: seconds, median of {rounds}", middle))
     rows = [[name, f"{middle[name]:.2f}", f"{min(values):.2f}", f"{max(values):.2f}"] for name, values in taken.items()]
-    return f"![{title}](performance-{title}.svg)\n\n" + table([title, "median, s", "least", "most"], rows)
+    text = f"![{title}](performance-{title}.svg)\n\n" + table([title, "median, s", "least", "most"], rows)
+    if ratio:
+        first, last = next(iter(middle)), next(reversed(middle))
+        text += f"\n{last}: {middle[last] / middle[first]:.2f} times as long as {first}.\n"
+    return text
 
 
 def judged(images: Mapping[str, str]) -> list[str]:
@@ -96,7 +100,9 @@ def measured(parts: Sequence[str], only: str, rounds: int, output: Path) -> list
         if "ec2" in parts:
             with running(output / "lab") as lab:
                 tables.append(compare("EC2", chosen(ec2(shop, lab)), rounds, output))
-        tables += [getattr(scaling, part)(shop, rounds, say) for part in PARTS[2:] if part in parts]
+        if "parallel" in parts:
+            tables.append(compare("Parallel", chosen(parallel(shop)), rounds, output, ratio=True))
+        tables += [getattr(scaling, part)(shop, rounds, say) for part in PARTS[3:] if part in parts]
     finally:
         shop.clean()
     return tables

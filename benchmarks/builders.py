@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from measure import Broken, Cost, run
+from ruamel.yaml import YAML
 
 from goldsmith.lab import Lab
 
@@ -19,6 +20,7 @@ HERE = Path(__file__).parent
 PROGRAMS = Path(sys.executable).parent
 BASE = "goldsmith-bench/base:1"
 LABEL = "goldsmith-bench"
+AT_ONCE = 4
 MADE = ("goldsmith", "playbook", "packer", "floor")
 GOLDSMITH = str(PROGRAMS / "goldsmith")
 ANSIBLE = str(PROGRAMS / "ansible-playbook")
@@ -106,7 +108,7 @@ class Workshop:
 
     def clean(self) -> None:
         """Remove the images that were made; the base stays."""
-        for repository in MADE:
+        for repository in (*MADE, "parallel"):
             images = self.quietly("docker", "images", "-q", f"goldsmith-bench/{repository}").split()
             if images:
                 self.quietly("docker", "image", "rm", "--force", *sorted(set(images)))
@@ -136,6 +138,25 @@ def docker(shop: Workshop) -> dict[str, Builder]:
                 "floor", "docker", "build", "--no-cache", "-t", "goldsmith-bench/floor:1", str(HERE / "floor")
             ).seconds
         ),
+    }
+
+
+def parallel(shop: Workshop) -> dict[str, Builder]:
+    """Return builders of one and of several images like that of spec.yml, each of a spec of its own."""
+    folder = shop.directory / "parallel"
+    folder.mkdir(exist_ok=True)
+    specs = [str(folder / f"{number}.yml") for number in range(AT_ONCE)]
+    for number, file in enumerate(specs):
+        spec = YAML(typ="safe").load(HERE / "spec.yml") | {"name": f"bench-{number}"}
+        spec["targets"] = {"docker": {"repository": "goldsmith-bench/parallel", "tags": [str(number)]}}
+        Path(file).write_text(json.dumps(spec))
+
+    def build(name: str, *arguments: str) -> float:
+        return shop.command(name, GOLDSMITH, "build", *arguments, *shop.cold).seconds
+
+    return {
+        "goldsmith, one": lambda _: build("one", specs[0]),
+        f"goldsmith, {AT_ONCE} at once": lambda _: build("at-once", *specs, "--jobs", str(AT_ONCE)),
     }
 
 
