@@ -55,7 +55,7 @@ _TRIES = 3
 _ABANDONED = 60
 """Minutes without a block after which EBS itself cancels a snapshot."""
 
-_COMPLETED = Waiter("the snapshot", "completed", ("pending", ""))
+_COMPLETED = Waiter("the snapshot", "completed", ("pending", ""), 60)
 
 
 @dataclass(frozen=True)
