@@ -99,7 +99,7 @@ options:
   begin:
     description:
       - Whether only to begin the copies, as far as that can be, and to return at once. The image may still be tested.
-      - Copies are private. Those of an image that is never published go with M(goldsmith.images.ec2_ami#module), or
+      - Copies are private. Those of an image that is never published go with M(goldsmith.images.ec2_ami), or
         with a sweep.
     type: bool
     default: false
