@@ -16,9 +16,9 @@ from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fau
 
 FIRST_DELAY = 0.4
 LONGEST_DELAY = 15.0
-"""Seconds between two polls. Over all its waits a build asks once in three seconds: sixty builds side by side stay below
-EC2's refill of 20 calls a second (https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html). More are
-slowed down by the retries of botocore."""
+"""Seconds between two polls. Over all its waits a build asks once in three seconds: sixty builds side by side stay
+below EC2's refill of 20 calls a second (https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html). More
+are slowed down by the retries of botocore."""
 
 
 @dataclass(frozen=True)
