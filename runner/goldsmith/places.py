@@ -27,6 +27,8 @@ class Place:
         endpoint_url: Endpoint of the cloud, or None for its own.
         profile: Profile of the cloud's configuration, or None for the default.
         directory: Directory that a disk is written to, or None.
+
+    What is made of a disk is built in the Docker engine, too, wherever it goes in the end.
     """
 
     target: str
@@ -34,6 +36,11 @@ class Place:
     endpoint_url: str | None = None
     profile: str | None = None
     directory: str | None = None
+
+    @property
+    def is_here(self) -> bool:
+        """Whether any of the build's things are on this machine, or in its Docker engine."""
+        return self.target != "ec2" or self.directory is not None
 
     @property
     def is_lab(self) -> bool:
@@ -88,6 +95,8 @@ def place_of(
         return Place("disk", directory=str(directory) if directory else None)
     regions = build.target.regions(options)
     place = Place(build.target.name, tuple(regions), environ.get("AWS_ENDPOINT_URL"), environ.get("AWS_PROFILE"))
+    if getattr(options, "strategy", None) == "direct":
+        place = replace(place, directory=str(output))
     return replace(place, profile=None) if place.is_lab else place
 
 

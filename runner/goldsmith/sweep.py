@@ -44,14 +44,15 @@ def sweep(
         for build_id in build_ids:
             processes.end(build_id)
             home.remove_private_directories(build_id)
+    here = [place for place in places if place.is_here]
     there = [place for place in places if place.answers()]
-    if not there:
+    if not here and not there:
         return {"found": [], "removed": [], "failed": [], "unsearched": []}
     variables = {
         "goldsmith_build_ids": list(build_ids),
         "goldsmith_expired": expired,
-        "goldsmith_sweep_docker": any(place.target != "ec2" for place in there),
-        "goldsmith_sweep_disk": sorted({place.directory for place in there if place.directory}),
+        "goldsmith_sweep_docker": bool(here),
+        "goldsmith_sweep_disk": sorted({place.directory for place in here if place.directory}),
         "goldsmith_sweep_ec2": [place.variables() for place in there if place.target == "ec2"],
     }
     return chore("sweep", variables, output, check=check)

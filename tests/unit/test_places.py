@@ -31,6 +31,17 @@ def test_an_ami_is_in_its_regions_at_the_environments_endpoint(ami_build: Build)
     assert place_of(ami_build, "1", environ) == LAB, "a profile's keys are not for a lab"
 
 
+def test_an_ami_of_a_disk_is_here_too_while_it_is_made(tmp_path: Path) -> None:
+    path = tmp_path / "web.yml"
+    path.write_text(
+        "name: web\nplatforms: {debian-12: {ec2: {image: 'debian:12'}}}\n"
+        "targets: {ec2: {region: eu-west-1, strategy: direct}}\n"
+    )
+    place = place_of(builds(load(path))[0], "1", {}, output=tmp_path)
+    assert place == Place("ec2", ("eu-west-1",), directory=str(tmp_path))
+    assert place.is_here and not LAB.is_here
+
+
 def test_a_docker_image_is_in_the_engine_whatever_the_environment_says(web_build: Build) -> None:
     assert place_of(web_build, "1", {"AWS_PROFILE": "work"}) == Place("docker")
 
