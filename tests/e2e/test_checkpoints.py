@@ -38,10 +38,12 @@ SECOND = """
 """
 HANDLERS = "- name: Tell of it\n  ansible.builtin.copy: {content: noted, dest: /opt/noted}\n"
 THIRD = """
+- ansible.builtin.command: systemctl is-active goldsmith-expiry.timer
 - ansible.builtin.copy:
     content: "{{ answer }} {{ release.stdout }} {{ 'libc6' in ansible_facts.packages }}"
     dest: /opt/third
 """
+LOCKS = "- ansible.builtin.copy: {content: '', dest: /home/admin/.ssh/authorized_keys}"
 LAYERS = [
     {"tasks": "first.yml", "cache": True},
     {"role": "./second", "cache": True, "checkpoint": True},
@@ -109,8 +111,8 @@ def goldsmith(tmp_path_factory: pytest.TempPathFactory, lab: Lab) -> Cli:
 def write(goldsmith: Cli, tmp_path_factory: pytest.TempPathFactory) -> SpecWriter:
     written = ami_spec_writer(tmp_path_factory.mktemp("spec"), goldsmith.name)
 
-    def write(third: str = THIRD, **keys: Any) -> Any:
-        return written(**{"files": FILES | {"third.yml": third}, "layers": LAYERS, "parameters": {"number": 2}} | keys)
+    def write(**keys: Any) -> Any:
+        return written(**{"files": FILES, "layers": LAYERS, "parameters": {"number": 2}} | keys)
 
     return write
 
@@ -118,7 +120,9 @@ def write(goldsmith: Cli, tmp_path_factory: pytest.TempPathFactory) -> SpecWrite
 @pytest.fixture(scope="module")
 def built(goldsmith: Cli, lab: Lab, write: SpecWriter) -> Built:
     before = resources(lab.environment)
-    failed = goldsmith.build(write("- ansible.builtin.fail: {msg: no luck}"), code=1)
+    locks = [{"tasks": f"{name}.yml", "cache": True, "checkpoint": True} for name in ("locks", "fails")]
+    files = FILES | {"locks.yml": LOCKS, "fails.yml": "- ansible.builtin.fail: {msg: no luck}"}
+    failed = goldsmith.build(write(files=files, layers=[*LAYERS[:2], *locks]), code=1)
     client(lab.environment).get_waiter("image_available").wait(
         ImageIds=[kept(lab)[0]["ImageId"]], WaiterConfig={"Delay": 0.1, "MaxAttempts": 300}
     )
@@ -170,6 +174,12 @@ def test_a_checkpoint_is_kept_of_a_layer_that_asks_for_it_also_when_the_build_th
     assert not {"goldsmith:name", "goldsmith:build", "goldsmith:state", "goldsmith:expires"} & marks.keys()
     snapshots = [one["Ebs"]["SnapshotId"] for one in built.kept["BlockDeviceMappings"]]
     assert built.left == {"eu-west-1": {"images": [built.kept["ImageId"]], "snapshots": snapshots}}
+
+
+def test_what_could_not_be_entered_again_is_not_kept(goldsmith: Cli, built: Built) -> None:
+    assert told(built.failed)[2] == ("miss", "layer first below it runs")
+    log = goldsmith.log(built.failed["build"])
+    assert "layer locks is not kept: a new login is not let in any more" in " ".join(log.split())
 
 
 def test_the_next_build_starts_from_it_and_runs_only_what_is_above(goldsmith: Cli, built: Built) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Mapping, Sequence
 
 from ansible_collections.goldsmith.images.plugins.module_utils._ami import (
@@ -70,12 +71,17 @@ def look_up(
     """
     whole = [Layer.of(layer) for layer in layers]
     bottom = root(base, machine)
+    there = checkpoints(client, "available", "pending")
+    pending = [one for one in there if one.state == "pending"]
+    unfinished = {one.key: "its checkpoint is still being made" for one in pending}
+    # Of what they were made from, these tell as well.
+    also = [replace(trace, key="") for one in pending for trace in one.traces]
 
-    def judged(there: Sequence[Checkpoint], reasons: Mapping[str, str]) -> list[Verdict]:
-        known = [trace for one in there for trace in one.traces]
-        return judge(bottom, whole, known, reasons, short)
+    def judged(ready: Sequence[Checkpoint], reasons: Mapping[str, str]) -> list[Verdict]:
+        known = [trace for one in ready for trace in one.traces]
+        return judge(bottom, whole, [*known, *also], {**unfinished, **reasons}, short)
 
-    return usable(checkpoints(client, "available"), judged)
+    return usable([one for one in there if one.state == "available"], judged)
 
 
 def keep(client: Any, instance: str, tags: Mapping[str, str], timeout: float) -> str:

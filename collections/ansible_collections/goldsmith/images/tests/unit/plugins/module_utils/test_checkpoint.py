@@ -111,6 +111,31 @@ def test_a_tag_holds_what_ec2_allows_and_long_explanations_are_left_out() -> Non
         tags(given, {}, ABOUT, {f"team{number}": "x" for number in range(45)})
 
 
+def test_a_checkpoint_that_is_still_being_made_is_not_taken_and_told_of() -> None:
+    given = [{"number": one.number, "name": one.name, "ingredients": one.ingredients} for one in layers("a")]
+    image = kept("a")
+    client = Found(image)
+    assert _checkpoint_store.look_up(client, "ami-1", given, {})[1] is not None
+    image["State"] = "pending"
+    verdicts, found = _checkpoint_store.look_up(client, "ami-1", given, {})
+    assert (told(verdicts), found) == ([("miss", "its checkpoint is still being made")], None)
+
+
+class Found:
+    """EC2 with an image that is found."""
+
+    def __init__(self, image: dict[str, Any]) -> None:
+        self.image = image
+
+    def get_paginator(self, name: str) -> Any:
+        assert name == "describe_images"
+        return self
+
+    def paginate(self, **asked: Any) -> Any:
+        assert asked["Owners"] == ["self"]
+        yield {"Images": [self.image]}
+
+
 class Client:
     """EC2 that shows an image as it is told, one state after the other."""
 
