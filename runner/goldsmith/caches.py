@@ -43,12 +43,13 @@ def _built_in(built: Collection[Place], endpoint: str | None) -> list[str]:
 
 
 def listed(where: Sequence[str]) -> tuple[list[CachedLayer], list[str]]:
-    """Return the layers in the caches, the newest first of each, and what to tell of caches that cannot be asked.
+    """Return the layers in the caches, the newest first, and what to tell of caches that cannot be asked.
 
     Raises:
         EnvironmentFault: None can.
     """
-    return _each(where, _listed)
+    found, notes = _each(where, _listed)
+    return sorted(found, key=lambda one: one.made, reverse=True), notes
 
 
 def prune(

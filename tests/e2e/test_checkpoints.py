@@ -43,14 +43,14 @@ THIRD = """
     content: "{{ answer }} {{ release.stdout }} {{ 'libc6' in ansible_facts.packages }}"
     dest: /opt/third
 """
-LOCKS = "- ansible.builtin.copy: {content: '', dest: /home/admin/.ssh/authorized_keys}"
+LOCKS = "- ansible.builtin.command: rm /home/admin/.ssh/authorized_keys /home/admin/.ssh/authorized_keys2"
 LAYERS = [
     {"tasks": "first.yml", "cache": True},
     {"role": "./second", "cache": True, "checkpoint": True},
     {"tasks": "third.yml", "cache": True},
 ]
 FILES = {"first.yml": FIRST, "second/tasks/main.yml": SECOND, "second/handlers/main.yml": HANDLERS, "third.yml": THIRD}
-NOT_KEPT = "it is not kept for itself, and nothing above it is in the cache"
+NOT_KEPT = "there is no checkpoint of it, nor of a layer above it"
 OF_ONE_MACHINE = (
     *("etc/goldsmith-release", "etc/hostname", "etc/hosts", "etc/machine-id", "etc/resolv.conf", "etc/ssh/ssh_host_"),
     *("var/cache/apt/", "var/log/"),

@@ -63,7 +63,7 @@ def plan_text(plan: Plan, cache: Sequence[Mapping[str, Any]] = ()) -> str:
 def _cached(verdict: Mapping[str, Any]) -> str:
     if verdict["cache"] == "hit":
         return "hit: it is in the layer cache"
-    return f"{'miss' if verdict['cache'] == 'miss' else 'never cached'}: {verdict['reason']}"
+    return f"{'miss' if verdict['cache'] == 'miss' else 'runs, not kept'}: {verdict['reason']}"
 
 
 def _docker_plan(plan: Plan) -> Iterable[str]:

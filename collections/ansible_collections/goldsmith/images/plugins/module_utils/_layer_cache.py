@@ -37,7 +37,7 @@ LABEL_ARCHIVES = "io.goldsmith.layer.archives"
 LABEL_VARIABLES = "io.goldsmith.layer.variables"
 
 
-NOT_KEPT = "it is not kept for itself, and nothing above it is in the cache"
+NOT_KEPT = "there is no checkpoint of it, nor of a layer above it"
 """Why a layer runs without which nothing is amiss."""
 
 

@@ -65,7 +65,7 @@ def told(verdicts: list[Any]) -> list[tuple[str, str]]:
     return [(one.cache, one.reason) for one in verdicts]
 
 
-NOT_KEPT = "it is not kept for itself, and nothing above it is in the cache"
+NOT_KEPT = "there is no checkpoint of it, nor of a layer above it"
 
 
 def test_a_checkpoint_holds_the_layers_below_it() -> None:
