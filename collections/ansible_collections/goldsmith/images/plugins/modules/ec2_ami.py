@@ -265,7 +265,7 @@ removed:
 """
 
 from datetime import datetime
-from typing import Any, Sequence
+from typing import Any, Callable, Sequence
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -383,8 +383,8 @@ def _discard(aws: Aws, leftovers: Sequence[Leftover]) -> tuple[list[str], list[s
     return removed, kept
 
 
-def main() -> None:
-    module = AnsibleModule(
+def main(module_class: Callable[..., Any] = AnsibleModule) -> None:
+    module = module_class(
         argument_spec=OPTIONS,
         supports_check_mode=True,
         required_if=[

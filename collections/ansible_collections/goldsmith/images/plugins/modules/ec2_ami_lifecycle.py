@@ -143,7 +143,7 @@ images:
 """
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -232,8 +232,8 @@ def _diff(images: list[Image], told: list[dict[str, Any]]) -> dict[str, Any]:
     return {"before": {"images": before}, "after": {"images": {**before, **changed}}}
 
 
-def main() -> None:
-    module = AnsibleModule(
+def main(module_class: Callable[..., Any] = AnsibleModule) -> None:
+    module = module_class(
         argument_spec={
             "name": {"type": "str"},
             "ids": {"type": "list", "elements": "str"},

@@ -184,7 +184,7 @@ steps:
 """
 
 from datetime import datetime
-from typing import Any, Mapping, Optional
+from typing import Any, Callable, Mapping, Optional
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -333,8 +333,8 @@ def work(aws: Aws, module: AnsibleModule) -> dict[str, Any]:
     return result(published)
 
 
-def main() -> None:
-    run(AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True), work)
+def main(module_class: Callable[..., Any] = AnsibleModule) -> None:
+    run(module_class(argument_spec=OPTIONS, supports_check_mode=True), work)
 
 
 if __name__ == "__main__":

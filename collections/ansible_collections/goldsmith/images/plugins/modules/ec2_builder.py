@@ -461,7 +461,7 @@ failed_removals:
 """
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
@@ -583,9 +583,9 @@ def _lines(resources: list[dict[str, str]]) -> list[str]:
     return [f"{one['kind']} {one['id']}" for one in resources]
 
 
-def main() -> None:
+def main(module_class: Callable[..., Any] = AnsibleModule) -> None:
     strings = {"type": "list", "elements": "str", "default": []}
-    module = AnsibleModule(
+    module = module_class(
         argument_spec={
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "build_id": {"type": "str", "required": True},

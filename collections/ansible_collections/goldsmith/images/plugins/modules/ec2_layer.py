@@ -103,7 +103,7 @@ msg:
   sample: "layer nginx is not kept: a new login is not let in any more"
 """
 
-from typing import Any, Mapping
+from typing import Any, Callable, Mapping
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -169,8 +169,8 @@ def work(aws: Aws, module: AnsibleModule) -> dict[str, Any]:
         return {"changed": False, "image": "", "msg": why}
 
 
-def main() -> None:
-    module = AnsibleModule(
+def main(module_class: Callable[..., Any] = AnsibleModule) -> None:
+    module = module_class(
         argument_spec={
             "instance_id": {"type": "str", "required": True},
             "layers": {"type": "list", "elements": "dict", "required": True},

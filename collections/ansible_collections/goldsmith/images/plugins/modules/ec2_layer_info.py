@@ -150,7 +150,7 @@ layers:
       sample: {}
 """
 
-from typing import Any
+from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -176,7 +176,7 @@ def work(aws: Aws, module: AnsibleModule) -> dict[str, Any]:
     }
 
 
-def main() -> None:
+def main(module_class: Callable[..., Any] = AnsibleModule) -> None:
     layer = {
         "number": {"type": "int", "required": True},
         "name": {"type": "str", "required": True},
@@ -187,7 +187,7 @@ def main() -> None:
         "fresh": {"type": "str", "default": ""},
         "keep": {"type": "bool", "default": True},
     }
-    module = AnsibleModule(
+    module = module_class(
         argument_spec={
             "base": {"type": "str", "required": True},
             "layers": {"type": "list", "elements": "dict", "required": True, "options": layer},

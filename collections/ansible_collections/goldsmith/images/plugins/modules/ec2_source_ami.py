@@ -169,7 +169,7 @@ source:
 """
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -188,8 +188,8 @@ def work(aws: Aws, module: AnsibleModule) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    module = AnsibleModule(
+def main(module_class: Callable[..., Any] = AnsibleModule) -> None:
+    module = module_class(
         argument_spec={
             "id": {"type": "str"},
             "owner": {"type": "str"},

@@ -113,7 +113,7 @@ origin:
 
 import os
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -178,8 +178,8 @@ class GossBinary:
         return [known[origin](architecture) for origin in self.origins if origin in known]
 
 
-def main() -> None:
-    module = AnsibleModule(
+def main(module_class: Callable[..., Any] = AnsibleModule) -> None:
+    module = module_class(
         argument_spec={
             "path": {"type": "path"},
             "architecture": {"type": "str", "choices": ["amd64", "arm64"]},
