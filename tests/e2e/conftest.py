@@ -51,11 +51,11 @@ class Cli:
         assert "Traceback" not in done.stderr, done.stderr
         return done
 
-    def ask(self, *arguments: object, code: int = 0) -> Result:
+    def ask(self, *arguments: object, code: int | None = 0) -> Result:
         """Run it in this process, which spares its start where it only looks things up, and check its exit code."""
         given = {"GOLDSMITH_HOME": str(self.home)} | self.environ
         done = CliRunner().invoke(cli.main, [str(argument) for argument in arguments], env=given)
-        assert done.exit_code == code, done.output
+        assert code is None or done.exit_code == code, done.output
         return done
 
     def start(self, *arguments: object, **kwargs: Any) -> subprocess.Popen[str]:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from ansible_collections.goldsmith.images.plugins.module_utils._disk_filesystems
     write_ext4,
 )
 from ansible_collections.goldsmith.images.plugins.module_utils._disk_layout import MIB, Layout, lay_out
-from ansible_collections.goldsmith.images.plugins.module_utils._disk_tools import call, need
+from ansible_collections.goldsmith.images.plugins.module_utils._disk_tools import call, need, need_root
 from ansible_collections.goldsmith.images.plugins.module_utils._disk_tree import Measure, measure
 from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 
@@ -60,11 +59,12 @@ class Wanted:
         return lay_out(size, self.firmware, self.filesystem, self.partitions, self.seed)
 
     def need_programs(self) -> None:
-        """See that this machine has the programs that write such a disk.
+        """See that this process is root, and has the programs that write such a disk.
 
         Raises:
-            Fault: Some are missing.
+            Fault: It is not, or some are missing.
         """
+        need_root()
         programs = ["sfdisk", "mke2fs", "debugfs", "tar", "grub-mkimage"]
         programs += ["mkfs.vfat", "mmd", "mcopy"] if "uefi" in self.firmware else []
         programs += ["qemu-img"] if self.format in _QEMU else []
@@ -145,10 +145,11 @@ def _write(client: Any, container: str, wanted: Wanted, work: Path, name: str) -
         shutil.rmtree(part.tree)
     image = work / name
     convert(disk, image, wanted.format)
+    to_disk(image)
     return {
         "path": str(image),
         "format": wanted.format,
-        **facts(image),
+        "size": image.stat().st_size,
         "virtual_size": layout.size,
         "partitions": told(layout),
     }
@@ -179,16 +180,6 @@ def convert(disk: Path, image: Path, form: str) -> None:
     kind, options = _QEMU[form]
     call(["qemu-img", "convert", "-f", "raw", "-O", kind, "-o", options, disk, image])
     disk.unlink()
-
-
-def facts(image: Path) -> dict[str, Any]:
-    """Return size and digest of a file, once it is on the disk."""
-    to_disk(image)
-    digest = hashlib.sha256()
-    with image.open("rb") as file:
-        while chunk := file.read(1 << 22):
-            digest.update(chunk)
-    return {"size": image.stat().st_size, "sha256": digest.hexdigest()}
 
 
 def told(layout: Layout) -> list[dict[str, Any]]:

@@ -5,16 +5,26 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.goldsmith.images.plugins.module_utils._disk_draft import full, to_disk
-from ansible_collections.goldsmith.images.plugins.module_utils._disk_image import facts
 from ansible_collections.goldsmith.images.plugins.module_utils._disk_tools import call, need
 from ansible_collections.goldsmith.images.plugins.module_utils._disk_tree import no_room
 from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 
 _MODE = 0o644
+
+
+def facts(image: Path) -> dict[str, Any]:
+    """Return size and digest of a file, once it is on the disk."""
+    to_disk(image)
+    digest = hashlib.sha256()
+    with image.open("rb") as file:
+        while chunk := file.read(1 << 22):
+            digest.update(chunk)
+    return {"size": image.stat().st_size, "sha256": digest.hexdigest()}
 
 
 def place_of(image: Path, *, compress: bool) -> Path:

@@ -48,6 +48,19 @@ def need(programs: Iterable[str]) -> None:
         )
 
 
+def need_root() -> None:
+    """See that this process may give files their owners.
+
+    Raises:
+        Fault: It may not.
+    """
+    if os.geteuid() != 0:
+        raise Fault(
+            f"a disk holds files of many users, which only root can write; this is the user {os.geteuid()}. Run the build "
+            "as root (sudo -E …). No loop device, mount or namespace is needed for it."
+        )
+
+
 def call(
     command: Iterable[object], *, given: str | bytes = "", env: Mapping[str, str] | None = None, cwd: Path | None = None
 ) -> str:

@@ -101,10 +101,6 @@ image:
       description: Its size in bytes.
       type: int
       sample: 431947776
-    sha256:
-      description: Its digest.
-      type: str
-      sample: 0b8bbd6ad2f1ff9d3dc9ea5cb7b7dd0f9b7d4d5a7d3b8a0d5a9ac3ec0f7e3d11
     virtual_size:
       description: Size of the disk in bytes.
       type: int
