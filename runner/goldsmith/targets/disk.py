@@ -94,7 +94,7 @@ def _there(identity: str, tags: Sequence[str], _region: str | None) -> bool:
 
 
 def _require() -> None:
-    """See that an engine answers, that this is root, and that the programs are there with which every disk is written."""
+    """See that an engine answers, that this is root, and that the programs are there that write every disk."""
     from ansible_collections.goldsmith.images.plugins.module_utils import _disk_tools  # noqa: PLC0415
     from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault  # noqa: PLC0415
 

@@ -56,8 +56,8 @@ def need_root() -> None:
     """
     if os.geteuid() != 0:
         raise Fault(
-            f"a disk holds files of many users, which only root can write; this is the user {os.geteuid()}. Run the build "
-            "as root (sudo -E …). No loop device, mount or namespace is needed for it."
+            f"a disk holds files of many users, which only root can write; this is the user {os.geteuid()}. Run "
+            "the build as root (sudo -E …). No loop device, mount or namespace is needed for it."
         )
 
 
