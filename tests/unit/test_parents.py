@@ -17,6 +17,7 @@ from goldsmith.result import Artifact, BuildResult
 from goldsmith.show.builds import plan_text
 from goldsmith.spec import Build, builds, load
 from goldsmith.targets import installed
+from goldsmith.targets.disk import target as disk
 
 
 @pytest.fixture
@@ -62,6 +63,14 @@ def test_a_build_starts_from_the_newest_image_that_is_not_revoked(registry: Regi
     assert plan.parent.note.startswith("it starts from base@2, as base@3 was revoked on ")
     assert plan.parent.note in plan_text(plan)
     assert sentence(Event("note", "web", message=plan.parent.note)) == plan.parent.note
+
+
+def test_a_disk_starts_from_a_docker_image(registry: Registry, tmp_path: Path) -> None:
+    spec = tmp_path / "metal.yml"
+    spec.write_text("name: metal\nplatforms: {debian-12: {disk: {from: base}}}\ntargets: {disk: {}}\n")
+    build = builds(load(spec, {}, {"disk": disk}))[0]
+    assert parent(build, registry) == "base:3"
+    assert planned(build, "1", registry).source["image"] == "sha256:3"
 
 
 def test_a_build_starts_from_the_version_or_the_channel_that_is_named(registry: Registry, starts_from) -> None:

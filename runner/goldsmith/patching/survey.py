@@ -23,7 +23,7 @@ from goldsmith.reason import Reason
 from goldsmith.registry import Recorded, Registry
 from goldsmith.registry.reference import Reference
 from goldsmith.spec import PLACEHOLDER_VERSION, Build, builds, fingerprint, load
-from goldsmith.targets import Base, Target, installed
+from goldsmith.targets import Base, Target, installed, parent_target
 
 CACHE = "cache"
 
@@ -204,9 +204,9 @@ def _above(verdict: Verdict) -> str | None:
     """Return the label of what an image starts from, unless it says which version of that."""
     recorded = verdict.recorded
     if verdict.build is not None:
-        name, platform, target = parent_name(verdict.build), verdict.build.platform, verdict.build.target.name
+        name, platform, target = parent_name(verdict.build), verdict.build.platform, verdict.build.target.parent_target
     elif recorded is not None:
-        name, platform, target = _from(recorded, None), recorded.platform, recorded.target
+        name, platform, target = _from(recorded, None), recorded.platform, parent_target(recorded.target)
     return f"{name}/{platform}/{target}" if name and not Reference.parse(name).pinned else None
 
 
@@ -230,10 +230,11 @@ class _Bases:
         """Return what an image that starts from another one would start from; None where there is none yet."""
         if name is None:
             return None
-        label = f"{name}/{recorded.platform}/{recorded.target}"
+        target = parent_target(recorded.target)
+        label = f"{name}/{recorded.platform}/{target}"
         if label not in self._parents:
             try:
-                made = started_from(name, recorded.platform, recorded.target, self._registry)
+                made = started_from(name, recorded.platform, target, self._registry)
                 self._parents[label] = Parent(made.identity, str(made.version)) if made else None
             except GoldsmithError as error:
                 self._parents[label] = Parent(None, revoked=error.message)

@@ -99,3 +99,9 @@ def installed() -> dict[str, Target]:
             raise EnvironmentFault(f"target {entry.name!r} ({entry.value}) is {type(target).__name__}, not a Target")
         found[entry.name] = target
     return found
+
+
+def parent_target(name: str) -> str:
+    """Return the name of the target of the artifacts that ``from:`` means in a target that may not be installed."""
+    target = installed().get(name)
+    return target.parent_target if target else name
