@@ -169,7 +169,7 @@ def test_a_killed_build_loses_no_good_image_and_is_swept(
     built: dict[str, Any], spec: Path, shared_goldsmith: Cli, docker_client: docker.DockerClient
 ) -> None:
     path = Path(built["artifact"]["tags"][0])
-    process = shared_goldsmith.start("build", spec, "--force", start_new_session=True)
+    process = shared_goldsmith.start("build", spec, "--force", start_new_session=True, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 300
     while not list(path.parent.glob(".goldsmith-*/disk.raw")):
         assert process.poll() is None and time.monotonic() < deadline
