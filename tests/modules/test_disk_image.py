@@ -225,6 +225,10 @@ def test_both_firmwares_find_grub_and_grub_its_menu(written: Written, machine: A
     esp = f"{written.path}@@{written.partitions['esp']['start']}"
     listed = subprocess.run(["mdir", "-/", "-b", "-i", esp], check=True, capture_output=True, text=True).stdout
     assert "::/EFI/BOOT/BOOTX64.EFI" in listed
+    place = written.partitions["esp"]
+    probe = ["blkid", "-p", "-O", str(place["start"]), "-S", str(place["size"]), "-s", "UUID", "-o", "value"]
+    found = subprocess.run([*probe, written.path], check=True, capture_output=True, text=True).stdout.strip()
+    assert found == place["filesystem_uuid"] and f"UUID={found} /boot/efi vfat" in written.text("root/etc/fstab")
     program = subprocess.run(["mtype", "-i", esp, "::/EFI/BOOT/BOOTX64.EFI"], check=True, capture_output=True).stdout
     root = written.partitions["root"]["filesystem_uuid"]
     assert program.startswith(b"MZ") and root.encode() in program

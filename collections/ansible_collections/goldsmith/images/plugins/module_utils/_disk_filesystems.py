@@ -123,18 +123,9 @@ def write_esp(disk: Path, partition: Partition, program: Path, epoch: int) -> No
     """
     clock = {"SOURCE_DATE_EPOCH": str(epoch), "TZ": "UTC", "MTOOLS_SKIP_CHECK": "1", "MTOOLSRC": os.devnull}
     number = partition.filesystem_uuid.replace("-", "")
-    command: list[object] = [
-        "mkfs.vfat",
-        "-F",
-        "32",
-        "-s",
-        "1",
-        "-i",
-        number,
-        "-n",
-        partition.name.upper(),
-        "--invariant",
-    ]
+    # --invariant comes first, as it sets an identity too.
+    command: list[object] = ["mkfs.vfat", "--invariant", "-F", "32", "-s", "1", "-i", number]
+    command += ["-n", partition.name.upper()]
     command += ["--offset", partition.start // SECTOR, disk, partition.size >> 10]
     call(command, env=clock)
     os.utime(program, (epoch, epoch))
