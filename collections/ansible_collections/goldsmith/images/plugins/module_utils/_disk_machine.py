@@ -39,11 +39,14 @@ _BETWEEN_ATTEMPTS = 5.0
 """Seconds between two attempts to enter before the console asks for a login."""
 
 # https://cloudinit.readthedocs.io/en/22.4.2/topics/datasources/nocloud.html
+# What takes an emulated processor long is left out: host keys that are there already, a locale.
 _USER_DATA = """\
 #cloud-config
 preserve_hostname: true
 disable_root: false
 ssh_pwauth: false
+ssh_deletekeys: false
+locale: false
 users:
 - default
 - name: root
