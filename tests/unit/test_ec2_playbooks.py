@@ -15,6 +15,7 @@ import pytest
 from pydantic import BaseModel
 from ruamel.yaml import YAML
 
+from goldsmith import checkpoints
 from goldsmith.targets import ec2
 
 PLAYBOOKS = Path(__file__).parents[2] / "collections/ansible_collections/goldsmith/images/playbooks"
@@ -71,6 +72,11 @@ def test_an_imported_image_has_all_that_an_image_can_have() -> None:
 def test_what_is_passed_on_whole_has_the_keys_of_the_module(model: type[BaseModel], module: str, option: str) -> None:
     documented = YAML(typ="safe").load(import_module(f"{MODULES}.{module}").DOCUMENTATION)["options"]
     assert set(model.model_fields) <= set(documented[option]["suboptions"])
+
+
+def test_a_plan_looks_for_checkpoints_by_the_same_options_as_a_build() -> None:
+    look_up = next(line for line in told("acquire").splitlines() if "goldsmith_target | dict2items" in line)
+    assert set(re.findall(r"'(\w+)'", look_up)) - {"key", "in"} == set(checkpoints.MACHINE)
 
 
 def test_a_machine_to_verify_is_like_the_one_that_was_built_in() -> None:

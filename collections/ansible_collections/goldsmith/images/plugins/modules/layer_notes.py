@@ -177,22 +177,27 @@ def refusal(root: Path) -> str:
 
 def write(module: AnsibleModule, root: Path, left: Mapping[str, Any]) -> Dict[str, Any]:
     """Write the notes, and all that is not on the disk yet; return what is known of the machine."""
-    refused = refusal(root)
+    changed, found, refused = False, {}, refusal(root)
     try:
         found = archives(root)
-    except Fault as fault:
-        found, refused = {}, refused or str(fault)
-    text = json.dumps(left, sort_keys=True)
-    path = root / FILE
+        if not refused:
+            changed = _write(root / FILE, json.dumps(left, sort_keys=True), dry=module.check_mode)
+    except (Fault, OSError) as error:
+        # A layer that is not kept is no reason to fail: the image is none the worse for it.
+        refused = refused or str(error)
+    return {"changed": changed, "archives": found, "refused": refused}
+
+
+def _write(path: Path, text: str, *, dry: bool) -> bool:
     before = path.read_text(encoding="utf-8") if path.exists() else None
-    if not module.check_mode and not refused:
-        if before != text:
-            if before is not None:
-                path.unlink()
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-                file.write(text)
-        os.sync()
-    return {"changed": before != text and not refused, "archives": found, "refused": refused}
+    if dry:
+        return before != text
+    if before is not None:
+        path.unlink()
+    with os.fdopen(os.open(str(path), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+    os.sync()
+    return before != text
 
 
 def take(module: AnsibleModule, root: Path) -> Dict[str, Any]:
@@ -223,7 +228,9 @@ def main() -> None:
         else:
             result = write(module, root, {key: module.params[key] for key in ("variables", "facts")})
     except (OSError, ValueError) as error:
-        module.fail_json(msg=f"the notes of the layers cannot be kept in /{FILE}: {error}")
+        module.fail_json(
+            msg=f"what the layers have left in /{FILE} cannot be taken up: {error}. Build with --no-cache."
+        )
     module.exit_json(**result)
 
 

@@ -40,6 +40,12 @@ def test_notes_are_roots_alone_and_gone_once_they_were_taken(root: Path) -> None
     assert take(MODULE, root) == {"changed": False, "variables": {}, "facts": {}}
 
 
+def test_a_machine_that_cannot_write_keeps_nothing_and_does_not_fail(tmp_path: Path) -> None:
+    told = write(MODULE, tmp_path, {"variables": {}, "facts": {}})
+    assert not told["changed"]
+    assert "No such file or directory" in told["refused"]
+
+
 def test_the_index_that_the_machine_has_fetched_is_told_of_each_archive(root: Path) -> None:
     put(root, "etc/apt/sources.list", "deb http://deb.example/debian bookworm main\n")
     put(root, "etc/apt/sources.list.d/more.sources", "Types: deb\nURIs: http://more.example/\nSuites: x/\n")
