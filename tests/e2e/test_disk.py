@@ -211,3 +211,47 @@ def test_a_disk_that_cannot_be_is_refused_before_anything_starts(
     wrong.write_text(json.dumps(json.loads(spec.read_text()) | {"layers": [], "targets": {"disk": options}}))
     done = shared_goldsmith.ask("validate", wrong, code=2)
     assert told in done.output
+
+
+BOOT = """\
+command:
+  the system is up:
+    exec: systemctl is-system-running --wait || systemctl --failed --plain
+    exit-status: 0
+  the kernel was started as spec and hardening ask for:
+    exec: cat /proc/cmdline
+    exit-status: 0
+    stdout: [quiet, init_on_alloc=1]
+  hardening is in force:
+    exec: sysctl -n kernel.kptr_restrict net.ipv4.ip_forward
+    exit-status: 0
+    stdout: ["/^[12]$/", "/^0$/"]
+  it has an identity of its own:
+    exec: test -s /etc/machine-id && ls /etc/ssh/ssh_host_ed25519_key && getent hosts $(hostname)
+    exit-status: 0
+  it asked for an address:
+    exec: networkctl --no-legend list
+    exit-status: 0
+    stdout: [routable]
+mount:
+  /var: {exists: true, filesystem: ext4, opts: [nodev, nosuid]}
+  /boot/efi: {exists: true, filesystem: vfat}
+file:
+  /var/lib/golden: {exists: true, owner: daemon}
+"""
+
+
+@pytest.mark.slow
+def test_the_image_starts_by_bios_and_by_uefi_and_passes_its_tests(spec: Path, shared_goldsmith: Cli) -> None:
+    (spec.parent / "boot.goss.yaml").write_text(BOOT)
+    wanted = json.loads(spec.read_text())
+    wanted["tests"] = [{"boot": {"goss": "boot.goss.yaml"}}]
+    wanted["targets"]["disk"] |= {"verify": True, "compress": True}
+    booted = spec.with_name("booted.yml")
+    booted.write_text(json.dumps(wanted))
+    result = shared_goldsmith.build(booted)
+    assert len(result["tests"]) >= 10 and {one["outcome"] for one in result["tests"]} == {"passed"}
+    folder = shared_goldsmith.home / "builds" / result["build"]
+    for firmware in ("bios", "uefi"):
+        assert " login:" in (folder / f"console-{firmware}.log").read_text(errors="replace")
+    assert Path(result["artifact"]["tags"][0]).name.endswith(".qcow2.zst")
