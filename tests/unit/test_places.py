@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from goldsmith.places import Place, note, noted, place_of
 from goldsmith.spec import Build, builds, load
+from goldsmith.targets.disk import target as disk
 
 LAB = Place("ec2", ("eu-west-1", "eu-central-1"), "http://127.0.0.1:1")
 AWS = Place("ec2", ("eu-west-1", "eu-central-1"), profile="work")
@@ -46,11 +48,22 @@ def test_a_docker_image_is_in_the_engine_whatever_the_environment_says(web_build
     assert place_of(web_build, "1", {"AWS_PROFILE": "work"}) == Place("docker")
 
 
+def test_a_disk_is_in_the_directory_that_the_spec_names_or_in_the_builds_own(tmp_path: Path) -> None:
+    for options, place in ({}, str(tmp_path)), ({"directory": "/srv/images"}, "/srv/images"):
+        spec = tmp_path / "metal.yml"
+        spec.write_text(
+            f"name: metal\nplatforms: {{debian-12: {{disk: {{image: a}}}}}}\ntargets: {{disk: {json.dumps(options)}}}\n"
+        )
+        build = builds(load(spec, {}, {"disk": disk}))[0]
+        assert place_of(build, "1", {}, output=tmp_path) == Place("disk", directory=place)
+
+
 def test_what_is_noted_is_found_again_once(tmp_path: Path) -> None:
     for name in ("a", "b"):
         note(LAB, tmp_path / name)
     note(Place("docker"), tmp_path / "c")
-    assert noted(tmp_path.iterdir()) == {LAB, Place("docker")}
+    note(Place("disk", directory="/srv/images"), tmp_path / "d")
+    assert noted(tmp_path.iterdir()) == {LAB, Place("docker"), Place("disk", directory="/srv/images")}
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"target": "ec2"}', '{"target": 1, "regions": [], "x": 1}'])

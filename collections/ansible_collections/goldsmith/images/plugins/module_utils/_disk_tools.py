@@ -23,6 +23,7 @@ PACKAGES = {
     "mkfs.xfs": "xfsprogs",
     "mmd": "mtools",
     "qemu-img": "qemu-utils",
+    "qemu-system-x86_64": "qemu-system-x86",
     "sfdisk": "fdisk",
     "tar": "tar",
     "zstd": "zstd",

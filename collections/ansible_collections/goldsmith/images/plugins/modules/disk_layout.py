@@ -21,6 +21,10 @@ options:
     type: str
     choices: [raw, qcow2, vmdk]
     default: raw
+  verify:
+    description: Whether the disk is going to be started in QEMU, so that this must be here as well.
+    type: bool
+    default: false
 attributes:
   check_mode:
     description: Changes nothing.
@@ -103,6 +107,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.goldsmith.images.plugins.module_utils._disk_fstab import fstab
 from ansible_collections.goldsmith.images.plugins.module_utils._disk_image import told
 from ansible_collections.goldsmith.images.plugins.module_utils._disk_options import DISK_OPTIONS, wanted
+from ansible_collections.goldsmith.images.plugins.module_utils._disk_tools import need
 from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 
 
@@ -111,6 +116,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "format": {"type": "str", "choices": ["raw", "qcow2", "vmdk"], "default": "raw"},
+            "verify": {"type": "bool", "default": False},
             **DISK_OPTIONS,
         },
         supports_check_mode=True,
@@ -118,6 +124,8 @@ def main() -> None:
     try:
         disk = wanted(module.params, module.params["format"])
         disk.need_programs()
+        if module.params["verify"]:
+            need(["qemu-system-x86_64"])
         layout = disk.layout()
     except Fault as fault:
         module.fail_json(msg=str(fault))
