@@ -53,7 +53,7 @@ def test_the_command_works(installed: Path, run, tmp_path: Path) -> None:
 
 def test_the_targets_are_found_by_their_entry_points(installed: Path, run, tmp_path: Path) -> None:
     code = "from goldsmith.targets import installed; print(*installed())"
-    assert run("python", "-c", code, cwd=tmp_path, path=installed).split() == ["docker", "ec2"]
+    assert run("python", "-c", code, cwd=tmp_path, path=installed).split() == ["disk", "docker", "ec2"]
 
 
 def test_a_spec_made_by_init_is_valid(installed: Path, run, tmp_path: Path) -> None:
