@@ -31,11 +31,13 @@ class Cli:
     Attributes:
         home: Its GOLDSMITH_HOME.
         name: A name for images that no other test uses.
+        patience: Seconds that it may take.
     """
 
     home: Path
     name: str
     environ: dict[str, str] = field(default_factory=dict)
+    patience: int = 600
 
     def __call__(self, *arguments: object, code: int | None = 0, **kwargs: Any) -> subprocess.CompletedProcess[str]:
         """Run it to its end and check its exit code."""
@@ -44,7 +46,7 @@ class Cli:
             capture_output=True,
             text=True,
             env=self.environment,
-            timeout=600,
+            timeout=self.patience,
             **kwargs,
         )
         assert code is None or done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
