@@ -64,9 +64,9 @@ options:
     type: int
     default: 1024
   timeout:
-    description: Seconds until it must have booted.
+    description: Seconds until it must have booted. A hardened system takes minutes on an emulated, busy processor.
     type: int
-    default: 600
+    default: 900
   shutdown_timeout:
     description:
       - With O(state=absent), seconds that it may take to shut down by itself, before it is ended. V(0) ends it at once.
@@ -296,7 +296,7 @@ def main() -> None:
             "console": {"type": "path"},
             "cpus": {"type": "int", "default": 2},
             "memory": {"type": "int", "default": 1024},
-            "timeout": {"type": "int", "default": 600},
+            "timeout": {"type": "int", "default": 900},
             "shutdown_timeout": {"type": "int", "default": 120},
             "expires_in": {"type": "int", "default": 3600},
         },
