@@ -224,6 +224,8 @@ virtual_environment() {
   exec 8>"$top/build/setup.lock"
   flock 8 # another `make` may be at it
   if environment_is_ready; then return; fi
+  # To make it anew would empty what it leads to, which may be another checkout's.
+  [ ! -L "$venv" ] || fail ".venv is a link to $(readlink "$venv")" "Remove the link, and run this again."
 
   if ! environment_works; then
     python=$(find_python) || fail "no Python 3.11 or newer with the modules venv and ensurepip was found" \

@@ -194,3 +194,14 @@ def test_starts_no_engine_when_another_one_is_asked_for(ready: Path) -> None:
     done = _setup(ready, DOCKER_HOST="tcp://127.0.0.1:1")
     assert done.returncode == 3
     assert "no Docker engine answers at DOCKER_HOST=tcp://127.0.0.1:1" in done.stderr
+
+
+def test_leaves_alone_an_environment_that_is_only_a_link(small: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "kept").touch()
+    (small / ".venv").symlink_to(other)
+    done = _setup(small, "python")
+    assert done.returncode == 3
+    assert "Remove the link" in done.stderr
+    assert (other / "kept").exists()
