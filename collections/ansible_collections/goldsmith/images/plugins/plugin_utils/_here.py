@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Dict, List, NoReturn, Optional
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
@@ -50,6 +51,7 @@ class Here:
         **rules: Any,
     ) -> None:
         checked = ArgumentSpecValidator(argument_spec, **rules).validate(args)
+        self.no_log_values = set(checked._no_log_values)
         if checked.error_messages:
             self.fail_json(msg=", ".join(checked.error_messages))
         self.params: Dict[str, Any] = checked.validated_parameters
@@ -63,11 +65,11 @@ class Here:
 
     def exit_json(self, **result: Any) -> NoReturn:
         """End with a result."""
-        raise _Ended({"changed": False, **result})
+        raise _Ended(remove_values({"changed": False, **result}, self.no_log_values))
 
     def fail_json(self, msg: str, **result: Any) -> NoReturn:
         """End with a failure."""
-        raise _Ended({**result, "failed": True, "msg": msg})
+        raise _Ended(remove_values({**result, "failed": True, "msg": msg}, self.no_log_values))
 
 
 class HereAction(ActionBase):  # type: ignore[misc] # ansible-core has no types
