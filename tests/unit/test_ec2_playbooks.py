@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from ruamel.yaml import YAML
 
 from goldsmith import checkpoints
-from goldsmith.targets import ec2
+from goldsmith.targets import ec2_options as ec2
 
 PLAYBOOKS = Path(__file__).parents[2] / "collections/ansible_collections/goldsmith/images/playbooks"
 MODULES = "ansible_collections.goldsmith.images.plugins.modules"
