@@ -104,14 +104,15 @@ def judged(plan: Plan, layers: Sequence[CacheLayer]) -> list[dict[str, Any]]:
     Raises:
         EnvironmentFault: No engine answers.
     """
+    ground = plan.ground
     with closing(engine()) as client:
         try:
-            base = _base(client, plan.source)
+            base = _base(client, ground.source)
             if base is None:
                 return [{"cache": "miss", "reason": "the base is not in the engine yet"} for _ in layers]
-            machine = plan.options.get("machine") or {}
             found = [asdict(layer) for layer in layers]
-            verdicts, _image = look_up(client, base, found, machine, indexed="debootstrap" not in plan.source)
+            indexed = "debootstrap" not in ground.source
+            verdicts, _image = look_up(client, base, found, ground.machine, indexed=indexed)
         except (Fault, DockerException) as error:
             raise EnvironmentFault(f"what of {plan.build.label} is cached cannot be found out: {error}") from error
     return [verdict.as_dict() for verdict in verdicts]

@@ -14,6 +14,7 @@ name                          text
 ``collection:<name>``         version; with a digest of its files where it is in development
 ``ansible-core``              version
 ``platform``                  the platform's name
+``disk:<name>``               SHA-256 of the JSON of what is written or installed before the first layer of a disk
 ``place``                     the folder of its role or tasks: what it sets may name files there
 ============================  ==========================================================================
 
@@ -139,6 +140,7 @@ class _Shared:
         ingredients: Ingredients of all layers.
         secrets: Names of secrets.
         off: Why no layer can be kept; empty where some can.
+        installs: Whether packages are installed before the first layer, which is kept with them.
         checkpoints: Whether what is kept is a machine that boots anew.
         any_machine: Whether it is not known beforehand what kind of machine that is.
     """
@@ -147,6 +149,7 @@ class _Shared:
     ingredients: Mapping[str, str]
     secrets: frozenset[str]
     off: str
+    installs: bool
     checkpoints: bool = False
     any_machine: bool = False
 
@@ -162,7 +165,9 @@ def _shared(plan: Plan) -> _Shared:
         "goldsmith_target_name": build.target.name,
         "goldsmith_description": spec.description,
     }
+    ground = plan.ground
     ingredients, secrets, off = {"platform": build.platform}, set(spec.secrets), ""
+    ingredients |= {f"disk:{name}": _digest(value) for name, value in ground.ingredients.items()}
     for path in (path for folder in ("group_vars", "host_vars") for path in _below(directory / folder)):
         text, name = path.read_text(encoding="utf-8", errors="ignore"), str(path.relative_to(directory))
         ingredients[f"outside:{name}"] = _digest_of(path)
@@ -175,7 +180,9 @@ def _shared(plan: Plan) -> _Shared:
     elif machine.get("user_data"):
         off = "its machine has user_data, which would run once more in one that starts from a checkpoint"
     types = plan.options.get("instance_type") or ()
-    return _Shared(variables, ingredients, frozenset(secrets), off, build.target.checkpoints, len(types) > 1)
+    return _Shared(
+        variables, ingredients, frozenset(secrets), off, ground.installs, build.target.checkpoints, len(types) > 1
+    )
 
 
 @dataclass(frozen=True)
@@ -233,7 +240,7 @@ def _layer(layer: PlannedLayer, shared: _Shared, tools: Tools) -> CacheLayer:
         },
         # In a cloud, all of it follows from the image and the type of the machine, which are known.
         engine=() if shared.checkpoints else engine,
-        packages=any(mentions.packages(text) for text in files.texts),
+        packages=(shared.installs and layer.number == 1) or any(mentions.packages(text) for text in files.texts),
         off=next(filter(None, reasons), ""),
         keep=layer.checkpoint or not shared.checkpoints,
     )

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from goldsmith.errors import InputError
 from goldsmith.roles import Role
 from goldsmith.spec import Build, Layer
+from goldsmith.targets import Ground
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,16 @@ class Plan:
     layers: tuple[PlannedLayer, ...]
     tests: tuple[Mapping[str, Any], ...]
     parent: Parent | None = field(default=None)
+
+    @property
+    def ground(self) -> Ground:
+        """What the layers stand on, of a target whose builds run in the Docker engine.
+
+        Raises:
+            InputError: That cannot be, such as a disk that is too small for its partitions.
+        """
+        seed = f"{self.build.loaded.spec.name}/{self.build.platform}"
+        return self.build.target.ground(self.source, self.options, seed)
 
 
 FindRole = Callable[[str], Role | None]

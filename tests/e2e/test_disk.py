@@ -196,6 +196,30 @@ def test_a_plan_tells_of_the_disk_and_a_project_is_plain_ansible(
 @pytest.mark.parametrize(
     ("options", "told"),
     [
+        ({}, ["hit", "hit"]),
+        ({"hostname": "elsewhere"}, ["hit", "hit"]),
+        ({"kernel_arguments": ["quiet", "nosmt"]}, ["disk kernel_arguments changed", "layer tasks below it runs"]),
+        (
+            {"partitions": [{"mount": "/srv", "size": "512MiB"}]},
+            ["disk fstab changed", "layer tasks below it runs"],
+        ),
+    ],
+    ids=["unchanged", "hostname", "kernel_arguments", "partitions"],
+)
+def test_a_plan_tells_which_layers_a_build_would_take_from_the_cache(
+    options: dict[str, Any], told: list[str], built: dict[str, Any], spec: Path, shared_goldsmith: Cli
+) -> None:
+    wanted = json.loads(spec.read_text())
+    wanted["targets"]["disk"] |= options
+    other = spec.with_name("other.yml")
+    other.write_text(json.dumps(wanted))
+    [plan] = json.loads(shared_goldsmith("plan", other, "--json", "--cve-data", "none").stdout)
+    assert [layer["reason"] or layer["cache"] for layer in plan["layers"]] == told
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
         ({"format": "vdi"}, "format"),
         ({"size": "4 parsecs"}, "such as 4GiB"),
         (

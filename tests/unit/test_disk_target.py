@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from goldsmith.errors import EnvironmentFault
+from goldsmith.errors import EnvironmentFault, InputError
 from goldsmith.targets.disk import DiskOptions, DiskSource, target
 
 IMAGE = b"the image"
@@ -59,6 +59,49 @@ def test_it_starts_from_docker_images_of_other_specs() -> None:
     assert target.parent_target == "docker"
     assert dict(target.from_artifact("sha256:1")) == {"image": "sha256:1", "pull": "never"}
     assert DiskSource(**{"from": "base"}).kernel == "linux-image-amd64"
+
+
+OF_PACKAGES = {"kernel": "linux-image-amd64", "debootstrap": {"suite": "bookworm", "include": ["python3"]}}
+OF_AN_IMAGE = {"kernel": "linux-image-amd64", "image": "debian:12"}
+
+
+def test_a_base_of_packages_holds_what_makes_a_machine_of_it_and_into_an_image_it_is_installed() -> None:
+    made = target.ground(OF_PACKAGES, {}, "web/debian-12")
+    include = made.source["debootstrap"]["include"]
+    assert include == ["python3", *made.ingredients["packages"]]
+    assert {"linux-image-amd64", "systemd-sysv", "cloud-init", "grub-pc-bin", "grub-efi-amd64-bin"} <= set(include)
+    # What is installed into it is of its archives as they are then, whatever the layers do.
+    assert not made.installs and target.ground(OF_AN_IMAGE, {}, "web/debian-12").installs
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "changed"),
+    [
+        ({}, {"size": 4 << 30}, set()),
+        ({}, {"format": "qcow2", "hostname": "db", "verify": False, "compress": True}, set()),
+        ({}, {"partitions": [{"mount": "/var", "size": 1 << 30}]}, {"fstab"}),
+        ({}, {"kernel_arguments": ["quiet"]}, {"kernel_arguments"}),
+        ({}, {"firmware": ["bios"]}, {"fstab", "packages"}),
+        ({}, {"cloud_init": False}, {"cloud_init", "packages"}),
+        ({"kernel": "linux-image-cloud-amd64"}, {}, {"packages"}),
+    ],
+)
+def test_what_is_written_before_the_first_layer_decides_what_the_layers_stand_on(
+    source: dict[str, Any], options: dict[str, Any], changed: set[str]
+) -> None:
+    before = target.ground(OF_AN_IMAGE, {}, "web/debian-12").ingredients
+    after = target.ground(OF_AN_IMAGE | source, options, "web/debian-12").ingredients
+    assert {name for name in before if before[name] != after[name]} == changed
+
+
+def test_the_identities_of_another_specs_disk_are_others() -> None:
+    first, other = (target.ground(OF_AN_IMAGE, {}, seed).ingredients["fstab"] for seed in ("web/x", "db/x"))
+    assert first != other
+
+
+def test_a_disk_that_is_too_small_for_its_partitions_is_told_by_the_plan() -> None:
+    with pytest.raises(InputError, match="a disk of 1024 MiB is too small"):
+        target.ground(OF_AN_IMAGE, {"size": 1 << 30, "partitions": [{"mount": "/var", "size": 1 << 30}]}, "web/x")
 
 
 def test_who_is_not_root_is_told_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -247,3 +247,39 @@ def test_layers_run_from_the_named_one_on(spec: Spec) -> None:
     assert [layer.fresh for layer in layers.refreshed(found, everything=True, start="")] == ["--no-cache"] * 2
     with pytest.raises(InputError, match="Did you mean nginx"):
         layers.check_name("ngin", ["nginx", "site"])
+
+
+DISK = """\
+name: web
+platforms: {debian-12: {disk: {image: "debian:12"}}}
+layers: [{tasks: site.yml}, {tasks: site.yml, name: again}]
+targets: {disk: {partitions: [{mount: /var, size: 1GiB}], kernel_arguments: [quiet]}}
+"""
+
+
+@pytest.mark.parametrize("changed", ["/srv", "2GiB", "nosmt"])
+def test_a_disks_layers_are_not_taken_from_one_with_other_file_systems_or_kernel_arguments(
+    spec: Spec, changed: str
+) -> None:
+    spec.write("web.yml", DISK)
+    before = spec.keys()
+    was = {"/srv": "/var", "2GiB": "1GiB", "nosmt": "quiet"}[changed]
+    spec.replace("web.yml", was, changed)
+    # The size of a partition is in no file that a layer could find.
+    assert (spec.keys() == before) is (changed == "2GiB")
+
+
+def test_a_disks_lowest_layer_stands_on_packages_that_were_installed_from_the_archives_of_its_base(spec: Spec) -> None:
+    spec.write("web.yml", DISK)
+    assert [layer.packages for layer in spec.layers()] == [True, False]
+    spec.replace("web.yml", 'image: "debian:12"', "debootstrap: {suite: bookworm}")
+    assert [layer.packages for layer in spec.layers()] == [False, False]
+
+
+def test_a_disk_that_is_imported_stands_on_the_same(spec: Spec) -> None:
+    direct = DISK.replace("disk: {image", "ec2: {image").replace("disk: {part", "ec2: {strategy: direct, disk: {part")
+    spec.write("web.yml", direct.replace("[quiet]}}", "[quiet]}}}"))
+    assert {"disk:fstab", "disk:kernel_arguments", "disk:packages"} <= set(spec.layers()[0].ingredients)
+    before = spec.keys()
+    spec.replace("web.yml", "quiet", "nosmt")
+    assert not set(spec.keys()) & set(before)

@@ -123,8 +123,7 @@ def _cached(plans: list[Plan]) -> tuple[dict[str, list[dict[str, Any]]], list[st
 
     caches, notes = {}, []
     for one in plans:
-        # What a disk's layers stand on, such as its kernel and its table of file systems, only its lifecycle knows.
-        if has_cache(one) and one.build.target.name != "disk":
+        if has_cache(one):
             if one.build.target.checkpoints:
                 from goldsmith.checkpoints import judged
             else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -31,6 +31,27 @@ class Base:
 
 
 @dataclass(frozen=True)
+class Ground:
+    """What the layers of a build in the Docker engine stand on.
+
+    Attributes:
+        source: Where the operating system comes from, in the keys of a Docker image's source.
+        machine: Options of the container.
+        ingredients: What is written before the first layer, as JSON takes it, by name; see `goldsmith.layers`.
+        installs: Whether packages are installed before the first layer.
+    """
+
+    source: Mapping[str, Any]
+    machine: Mapping[str, Any]
+    ingredients: Mapping[str, Any] = field(default_factory=dict)
+    installs: bool = False
+
+
+def _plain(source: Mapping[str, Any], options: Mapping[str, Any], _seed: str) -> Ground:
+    return Ground(source, options.get("machine") or {})
+
+
+@dataclass(frozen=True)
 class Target:
     """A kind of artifact and the playbook that makes it.
 
@@ -52,6 +73,8 @@ class Target:
         there: Given an artifact's identity, tags and region, says whether it is there as it is recorded. Raises
             `EnvironmentFault` when it cannot be found out. None where only a build can tell.
         caches_layers: Whether the lifecycle playbook takes layers from the layer cache, by ``goldsmith_cache``.
+        ground: Given ``goldsmith_source``, ``goldsmith_target`` and the text that identities follow from, returns what
+            the layers stand on. Raises `InputError` where that cannot be.
         checkpoints: Whether of these only such are kept as say ``checkpoint``, each as a machine that boots anew; then
             the lifecycle playbook has ``tasks/ec2_keep.yml`` beside it.
         variant: Given a source and options, returns what a build of them really is of, such as one with another
@@ -70,6 +93,7 @@ class Target:
     newest: Callable[[Any, Any], Base | None] = lambda _source, _options: None
     there: Callable[[str, Sequence[str], str | None], bool] | None = None
     caches_layers: bool = False
+    ground: Callable[[Mapping[str, Any], Mapping[str, Any], str], Ground] = _plain
     checkpoints: bool = False
     starts_from: str | None = None
     variant: Callable[[Any, Any], Target] | None = None

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from goldsmith.errors import EnvironmentFault
+from goldsmith.errors import EnvironmentFault, InputError
 from goldsmith.spec.types import Bytes, Model, Scalar
-from goldsmith.targets import Target
+from goldsmith.targets import Ground, Target
 from goldsmith.targets.docker import DockerSource, Machine, engine, newest
 
 # systemd's hostname(5): labels of the domain name system, 64 characters in all.
@@ -106,6 +106,47 @@ def _require() -> None:
     engine().close()
 
 
+def ground(source: Mapping[str, Any], options: Mapping[str, Any], seed: str) -> Ground:
+    """Return what the layers of a disk stand on: what the playbook writes and installs before the first one.
+
+    Args:
+        source: A dumped `DiskSource`.
+        options: Dumped `DiskOptions`.
+        seed: What all identities of the disk follow from.
+
+    Raises:
+        InputError: The disk cannot be laid out.
+    """
+    from ansible_collections.goldsmith.images.plugins.module_utils import _disk_options  # noqa: PLC0415
+    from ansible_collections.goldsmith.images.plugins.module_utils._disk_fstab import fstab  # noqa: PLC0415
+    from ansible_collections.goldsmith.images.plugins.module_utils._disk_packages import packages  # noqa: PLC0415
+    from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault  # noqa: PLC0415
+
+    defaults = {"size": None, "firmware": ["bios", "uefi"], "filesystem": "ext4", "partitions": []}
+    try:
+        wanted = _disk_options.wanted({**defaults, **options, "seed": seed})
+        table = fstab(wanted.layout())
+    except Fault as fault:
+        raise InputError(str(fault)) from fault
+    bootstrap = source.get("debootstrap")
+    suite = bootstrap["suite"] if bootstrap else ""
+    cloud_init = options.get("cloud_init", True)
+    added = packages(source["kernel"], suite, wanted.firmware, cloud_init=cloud_init)
+    if bootstrap:
+        source = {**source, "debootstrap": {**bootstrap, "include": [*bootstrap.get("include", []), *added]}}
+    return Ground(
+        source,
+        options.get("machine") or {},
+        {
+            "cloud_init": cloud_init,
+            "fstab": table,
+            "kernel_arguments": options.get("kernel_arguments", []),
+            "packages": added,
+        },
+        installs=not bootstrap,
+    )
+
+
 target = Target(
     name="disk",
     source=DiskSource,
@@ -115,6 +156,7 @@ target = Target(
     newest=newest,
     there=_there,
     caches_layers=True,
+    ground=ground,
     starts_from="docker",
     from_artifact=lambda identity: {"image": identity, "pull": "never"},
 )

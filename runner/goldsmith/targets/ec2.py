@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from goldsmith.errors import EnvironmentFault
 from goldsmith.targets import Base, Target
+from goldsmith.targets.disk import ground
 from goldsmith.targets.docker import DockerSource, engine, newest
 from goldsmith.targets.ec2_options import OF_DISKS, OF_INSTANCES, Ec2Options, Ec2Source
 
@@ -135,6 +136,10 @@ _direct = replace(
     playbook="goldsmith.images.ec2_direct",
     require=_require_both,
     newest=lambda source, _options: newest(DockerSource(image=source.image), None) if source.image else None,
+    # As the playbook says it.
+    ground=lambda source, options, seed: ground(
+        {"kernel": "linux-image-cloud-amd64", **source}, options.get("disk") or {}, seed
+    ),
     checkpoints=False,
     starts_from="docker",
     from_artifact=lambda identity: {"image": identity},

@@ -13,9 +13,21 @@ author: Goldsmith contributors (@goldsmith)
 extends_documentation_fragment: goldsmith.images.disk
 description:
   - Says where everything lies on a disk that M(goldsmith.images.disk_image) is going to write with the same options,
-    and what its C(/etc/fstab) says, so that a machine can be prepared for it.
+    what its C(/etc/fstab) says, and which packages make a machine of a base, so that one can be prepared for it.
   - Fails when the disk cannot be laid out so, or when programs that write it are missing on this machine.
 options:
+  kernel:
+    description: Package of the kernel.
+    type: str
+    default: linux-image-amd64
+  suite:
+    description: Release of the distribution, such as V(bookworm), where it is known.
+    type: str
+    default: ""
+  cloud_init:
+    description: Whether the machine is set up by cloud-init, and entered by SSH.
+    type: bool
+    default: true
   format:
     description: Format of the disk's file.
     type: str
@@ -62,6 +74,12 @@ fstab:
   returned: success
   type: str
   sample: "UUID=0f3f0a9c-5a0e-5d7e-9d0d-8f8c1f3a9b11 / ext4 defaults,x-systemd.growfs 0 1\n"
+packages:
+  description: The packages that make a machine of a base, with kernel, init and boot loader.
+  returned: success
+  type: list
+  elements: str
+  sample: [linux-image-amd64, systemd-sysv, grub2-common, grub-pc-bin]
 partitions:
   description: The partitions, in their order on the disk.
   returned: success
@@ -107,6 +125,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.goldsmith.images.plugins.module_utils._disk_fstab import fstab
 from ansible_collections.goldsmith.images.plugins.module_utils._disk_image import told
 from ansible_collections.goldsmith.images.plugins.module_utils._disk_options import DISK_OPTIONS, wanted
+from ansible_collections.goldsmith.images.plugins.module_utils._disk_packages import KERNEL, packages
 from ansible_collections.goldsmith.images.plugins.module_utils._disk_tools import need
 from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 
@@ -115,21 +134,26 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
+            "kernel": {"type": "str", "default": KERNEL},
+            "suite": {"type": "str", "default": ""},
+            "cloud_init": {"type": "bool", "default": True},
             "format": {"type": "str", "choices": ["raw", "qcow2", "vmdk"], "default": "raw"},
             "verify": {"type": "bool", "default": False},
             **DISK_OPTIONS,
         },
         supports_check_mode=True,
     )
+    params = module.params
     try:
-        disk = wanted(module.params, module.params["format"])
+        disk = wanted(params, params["format"])
         disk.need_programs()
-        if module.params["verify"]:
+        if params["verify"]:
             need(["qemu-system-x86_64"])
         layout = disk.layout()
     except Fault as fault:
         module.fail_json(msg=str(fault))
-    module.exit_json(changed=False, fstab=fstab(layout), partitions=told(layout))
+    added = packages(params["kernel"], params["suite"], disk.firmware, cloud_init=params["cloud_init"])
+    module.exit_json(changed=False, fstab=fstab(layout), packages=added, partitions=told(layout))
 
 
 if __name__ == "__main__":
