@@ -43,6 +43,7 @@ zstd                                zstd
 /usr/lib/grub/i386-pc/kernel.img    grub-pc-bin
 /usr/lib/grub/x86_64-efi/kernel.img grub-efi-amd64-bin
 debugfs                             e2fsprogs
+mkfs.xfs                            xfsprogs
 LIST
   # Ubuntu has it as a snap only.
   if grep -qsx 'ID=debian' /etc/os-release; then printf '%s\n' 'chromium chromium' 'chromedriver chromium-driver'; fi

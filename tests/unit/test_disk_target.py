@@ -46,6 +46,7 @@ def test_a_size_has_a_unit_or_is_in_bytes(text: Any, size: int) -> None:
         {"firmware": ["coreboot"]},
         {"partitions": [{"mount": "var", "size": "1GiB"}]},
         {"partitions": [{"mount": "/var", "size": "1GiB"}, {"mount": "/var/", "size": "2GiB"}]},
+        {"partitions": [{"mount": "/var", "size": "1GiB", "filesystem": "btrfs"}]},
         {"hostname": "no_such.name"},
         {"directory": "relative"},
     ],
@@ -53,6 +54,19 @@ def test_a_size_has_a_unit_or_is_in_bytes(text: Any, size: int) -> None:
 def test_what_cannot_be_is_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         DiskOptions(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"partitions": [{"mount": "/var", "size": "299MiB", "filesystem": "xfs"}]}, "an xfs takes 300MiB at least"),
+        ({"filesystem": "xfs"}, "cannot write capabilities and hard links, .* Give xfs to one of the partitions"),
+    ],
+)
+def test_where_no_xfs_can_be_the_reason_is_told(options: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValidationError, match=told):
+        DiskOptions(**options)
+    assert DiskOptions(partitions=[{"mount": "/var", "size": "300MiB", "filesystem": "xfs"}]).filesystem == "ext4"
 
 
 def test_it_starts_from_docker_images_of_other_specs() -> None:
@@ -80,6 +94,7 @@ def test_a_base_of_packages_holds_what_makes_a_machine_of_it_and_into_an_image_i
         ({}, {"size": 4 << 30}, set()),
         ({}, {"format": "qcow2", "hostname": "db", "verify": False, "compress": True}, set()),
         ({}, {"partitions": [{"mount": "/var", "size": 1 << 30}]}, {"fstab"}),
+        ({}, {"partitions": [{"mount": "/var", "size": 1 << 30, "filesystem": "xfs"}]}, {"fstab", "packages"}),
         ({}, {"kernel_arguments": ["quiet"]}, {"kernel_arguments"}),
         ({}, {"firmware": ["bios"]}, {"fstab", "packages"}),
         ({}, {"cloud_init": False}, {"cloud_init", "packages"}),

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from goldsmith.errors import EnvironmentFault, InputError
 from goldsmith.spec.types import Bytes, Model, Scalar
@@ -17,6 +17,8 @@ from goldsmith.targets.docker import DockerSource, Machine, engine, newest
 # systemd's hostname(5): labels of the domain name system, 64 characters in all.
 _HOSTNAME = r"^[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$"
 PACKAGE = r"^[a-z0-9][a-z0-9+.-]+$"
+# From xfsprogs 5.19 on.
+_LEAST_XFS = 300 << 20
 # A bootable system of Debian's smallest kind takes more than that.
 _LEAST_SIZE = 512 << 20
 
@@ -36,6 +38,13 @@ class Partition(Model):
 
     mount: Annotated[str, Field(pattern=r"^/[^\s\"#,\\]+$", description="Mount point, such as /var.")]
     size: Annotated[Bytes, Field(description="Such as 2GiB.")]
+    filesystem: Literal["ext4", "xfs"] = "ext4"
+
+    @model_validator(mode="after")
+    def _large_enough(self) -> Partition:
+        if self.filesystem == "xfs" and self.size < _LEAST_XFS:
+            raise ValueError("an xfs takes 300MiB at least: give it a larger size, or ext4")
+        return self
 
 
 def _distinct(partitions: list[Partition]) -> list[Partition]:
@@ -43,6 +52,15 @@ def _distinct(partitions: list[Partition]) -> list[Partition]:
     if twice := sorted({mount for mount in mounts if mounts.count(mount) > 1}):
         raise ValueError(f"{twice[0]} is there twice")
     return partitions
+
+
+def _root(filesystem: object) -> object:
+    if filesystem == "xfs":
+        raise ValueError(
+            "the root file system is ext4: mkfs.xfs cannot write capabilities and hard links, which a system has. Give "
+            "xfs to one of the partitions"
+        )
+    return filesystem
 
 
 Partitions = Annotated[list[Partition], AfterValidator(_distinct)]
@@ -67,6 +85,9 @@ class DiskOptions(Model):
     )
     partitions: Partitions = Field(
         [], description="File systems of their own, mounted with the options of the CIS benchmark."
+    )
+    filesystem: Annotated[Literal["ext4"], BeforeValidator(_root)] = Field(
+        "ext4", description="File system of the root partition."
     )
     hostname: Hostname | None = Field(None, description="Name of the machine; by default the spec's.")
     cloud_init: Annotated[bool, Field(description="Have cloud-init (NoCloud and EC2) and an SSH server in it.")] = True
@@ -125,13 +146,13 @@ def ground(source: Mapping[str, Any], options: Mapping[str, Any], seed: str) -> 
     defaults = {"size": None, "firmware": ["bios", "uefi"], "filesystem": "ext4", "partitions": []}
     try:
         wanted = _disk_options.wanted({**defaults, **options, "seed": seed})
-        table = fstab(wanted.layout())
+        layout = wanted.layout()
     except Fault as fault:
         raise InputError(str(fault)) from fault
     bootstrap = source.get("debootstrap")
     suite = bootstrap["suite"] if bootstrap else ""
     cloud_init = options.get("cloud_init", True)
-    added = packages(source["kernel"], suite, wanted.firmware, cloud_init=cloud_init)
+    added = packages(source["kernel"], suite, wanted.firmware, layout, cloud_init=cloud_init)
     if bootstrap:
         source = {**source, "debootstrap": {**bootstrap, "include": [*bootstrap.get("include", []), *added]}}
     return Ground(
@@ -139,7 +160,7 @@ def ground(source: Mapping[str, Any], options: Mapping[str, Any], seed: str) -> 
         options.get("machine") or {},
         {
             "cloud_init": cloud_init,
-            "fstab": table,
+            "fstab": fstab(layout),
             "kernel_arguments": options.get("kernel_arguments", []),
             "packages": added,
         },

@@ -21,6 +21,7 @@ from ansible_collections.goldsmith.images.plugins.module_utils._disk_filesystems
 from ansible_collections.goldsmith.images.plugins.module_utils._disk_layout import MIB, Layout, lay_out
 from ansible_collections.goldsmith.images.plugins.module_utils._disk_tools import call, need, need_root
 from ansible_collections.goldsmith.images.plugins.module_utils._disk_tree import Measure, measure
+from ansible_collections.goldsmith.images.plugins.module_utils._disk_xfs import PROGRAMS, write_xfs
 from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 
 _QEMU = {"qcow2": ("qcow2", "compat=1.1,lazy_refcounts=off"), "vmdk": ("vmdk", "subformat=streamOptimized")}
@@ -67,6 +68,7 @@ class Wanted:
         need_root()
         programs = ["sfdisk", "mke2fs", "debugfs", "tar", "grub-mkimage"]
         programs += ["mkfs.vfat", "mmd", "mcopy"] if "uefi" in self.firmware else []
+        programs += PROGRAMS if "xfs" in [one.get("filesystem") for one in self.partitions] else []
         programs += ["qemu-img"] if self.format in _QEMU else []
         need(programs)
 
@@ -141,7 +143,11 @@ def _write(client: Any, container: str, wanted: Wanted, work: Path, name: str) -
     for part in parts:
         number = part.partition.number
         current = next(one for one in layout.partitions if one.number == number)
-        write_ext4(disk, part._replace(partition=current), wanted.epoch, work)
+        placed = part._replace(partition=current)
+        if current.filesystem == "xfs":
+            write_xfs(disk, placed, work)
+        else:
+            write_ext4(disk, placed, wanted.epoch, work)
         shutil.rmtree(part.tree)
     image = work / name
     convert(disk, image, wanted.format)

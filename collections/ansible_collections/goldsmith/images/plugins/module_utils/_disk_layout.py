@@ -23,6 +23,8 @@ ESP_SIZE = 64 * MIB
 # Both tables of a GPT take less than this, each at its end of the disk.
 _EDGE = MIB
 _LEAST = 16 * MIB
+XFS_LEAST = 300 * MIB
+"""What mkfs.xfs makes at least, from xfsprogs 5.19 on."""
 
 _BIOS_TYPE = "21686148-6449-6E6F-744E-656564454649"
 _ESP_TYPE = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"
@@ -129,7 +131,13 @@ def lay_out(
     for item in partitions:
         mount = _checked(str(item["mount"]), [one[1] for one in wanted])
         kind = str(item.get("filesystem") or filesystem)
-        wanted.append((mount.strip("/").replace("/", "-"), mount, kind, _rounded(int(str(item["size"]))), _DATA_TYPE))
+        length = _rounded(int(str(item["size"])))
+        if kind == "xfs" and length < XFS_LEAST:
+            raise Fault(
+                f"the partition {mount} of {length // MIB} MiB is too small for xfs, which takes {XFS_LEAST // MIB} "
+                "MiB at least. Give it more, or have ext4 there."
+            )
+        wanted.append((mount.strip("/").replace("/", "-"), mount, kind, length, _DATA_TYPE))
     before = sum(one[3] for one in wanted)
     rest = size - 2 * _EDGE - before
     if rest < _LEAST:

@@ -12,6 +12,7 @@ from typing import Any, Mapping
 from ansible_collections.goldsmith.images.plugins.module_utils._disk_image import Wanted
 from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 
+# A root file system holds what none but mke2fs can be given without a mount: see `_xfs_proto`.
 _KINDS = ["ext4"]
 
 DISK_OPTIONS: dict[str, Any] = {
@@ -25,7 +26,7 @@ DISK_OPTIONS: dict[str, Any] = {
         "options": {
             "mount": {"type": "path", "required": True},
             "size": {"type": "bytes", "required": True},
-            "filesystem": {"type": "str", "choices": _KINDS},
+            "filesystem": {"type": "str", "choices": [*_KINDS, "xfs"]},
         },
     },
     "seed": {"type": "str", "required": True},

@@ -15,6 +15,7 @@ from ansible_collections.goldsmith.images.plugins.module_utils._container import
 from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 
 PACKAGES = {
+    "dd": "coreutils",
     "debugfs": "e2fsprogs",
     "grub-mkimage": "grub-common",
     "mcopy": "mtools",
@@ -26,6 +27,8 @@ PACKAGES = {
     "qemu-system-x86_64": "qemu-system-x86",
     "sfdisk": "fdisk",
     "tar": "tar",
+    "xfs_db": "xfsprogs",
+    "xfs_repair": "xfsprogs",
     "zstd": "zstd",
 }
 """Debian's package of each program."""

@@ -15,8 +15,9 @@ extends_documentation_fragment:
   - goldsmith.images.docker
 description:
   - Makes a disk with a GPT that starts by BIOS and by UEFI, of a container that holds a kernel, an init and GRUB.
-  - Nothing is mounted and no loop device is used. File systems are written by C(mke2fs -d) and mtools, GRUB by
-    C(grub-mkimage) of the container's own modules, its menu by the container's own C(grub-mkconfig).
+  - Nothing is mounted and no loop device is used. File systems are written by C(mke2fs -d), C(mkfs.xfs -p)
+    and mtools, GRUB by C(grub-mkimage) of the container's own modules, its menu by the container's own
+    C(grub-mkconfig).
   - What a container has from its engine is written as a machine has it (C(/etc/hosts), C(/etc/hostname),
     C(/etc/resolv.conf)); C(/etc/fstab) gets those lines of the disk's file systems that are missing. The machine's id
     and its SSH host keys are left out; a machine makes its own at its first boot.
@@ -60,7 +61,7 @@ attributes:
     support: none
 requirements:
   - root, as only root may give files their owners
-  - sfdisk, e2fsprogs, dosfstools, mtools, grub-common, qemu-utils
+  - sfdisk, e2fsprogs, dosfstools, mtools, grub-common, qemu-utils, xfsprogs
 notes:
   - E(SOURCE_DATE_EPOCH) is the time of all that is written; nothing in the image is younger.
 seealso:

@@ -152,7 +152,7 @@ def main() -> None:
         layout = disk.layout()
     except Fault as fault:
         module.fail_json(msg=str(fault))
-    added = packages(params["kernel"], params["suite"], disk.firmware, cloud_init=params["cloud_init"])
+    added = packages(params["kernel"], params["suite"], disk.firmware, layout, cloud_init=params["cloud_init"])
     module.exit_json(changed=False, fstab=fstab(layout), packages=added, partitions=told(layout))
 
 

@@ -107,3 +107,12 @@ def test_a_line_of_the_table_that_is_there_stays_as_it_is() -> None:
     told = completed(own, layout)
     assert told.startswith(own + "\n") and [line.split()[1] for line in told.splitlines()[3:]] == ["/var", "/boot/efi"]
     assert completed(told, layout) == told
+
+
+def test_an_xfs_is_named_by_the_table_and_is_large_enough_for_mkfs() -> None:
+    wanted = {"mount": "/srv", "size": 300 * MIB, "filesystem": "xfs"}
+    layout = lay_out(8 * GIB, ["bios"], "ext4", [wanted], "web")
+    uuid_of_it = next(one.filesystem_uuid for one in layout.partitions if one.filesystem == "xfs")
+    assert f"UUID={uuid_of_it} /srv xfs defaults,nodev 0 0\n" in fstab(layout)
+    with pytest.raises(Fault, match=r"/srv of 299 MiB is too small for xfs, which takes 300 MiB at least"):
+        lay_out(8 * GIB, ["bios"], "ext4", [{**wanted, "size": 299 * MIB}], "web")
