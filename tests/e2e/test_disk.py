@@ -238,6 +238,32 @@ def test_a_disk_that_cannot_be_is_refused_before_anything_starts(
     assert told in done.output
 
 
+def tree(image: dict[str, Any], folder: Path) -> dict[str, tuple[object, ...]]:
+    """Return what is in the partitions of a disk, but for the build's own stamp: modes, owners, times, contents."""
+    folder.mkdir()
+    disk = Disk(Path(image["tags"][0]), image, folder / "disk.raw")
+    found: dict[str, tuple[object, ...]] = {}
+    for name in ("root", "var"):
+        (folder / name).mkdir()
+        disk.debugfs(f"rdump / {folder / name}", name)
+        for path in (folder / name).rglob("*"):
+            at = path.lstat()
+            kept = path.is_file() and not path.is_symlink()
+            content = (
+                hashlib.sha256(path.read_bytes()).hexdigest() if kept else str(path.is_symlink() and path.readlink())
+            )
+            found[str(path.relative_to(folder))] = (oct(at.st_mode), at.st_uid, at.st_gid, int(at.st_mtime), content)
+    disk.raw.unlink()
+    return {path: told for path, told in found.items() if path != "root/etc/goldsmith-release"}
+
+
+@pytest.mark.exhaustive
+def test_two_builds_of_the_same_inputs_give_the_same_files(spec: Path, shared_goldsmith: Cli, tmp_path: Path) -> None:
+    fixed = replace(shared_goldsmith, environ=shared_goldsmith.environ | {"SOURCE_DATE_EPOCH": "1700000000"})
+    first, second = (tree(fixed.build(spec, "--no-cache")["artifact"], tmp_path / name) for name in ("1", "2"))
+    assert {path for path in first.keys() | second.keys() if first.get(path) != second.get(path)} == set()
+
+
 BOOT = """\
 command:
   the system is up:

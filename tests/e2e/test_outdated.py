@@ -22,7 +22,8 @@ from goldsmith.errors import EnvironmentFault
 from goldsmith.lab import Lab
 from goldsmith.targets import Base
 from goldsmith.targets import docker as docker_target
-from goldsmith.targets import ec2 as ec2_target
+from goldsmith.targets.ec2 import target
+from goldsmith.targets.ec2_options import Ami, Ec2Options, Ec2Source
 
 from .conftest import Cli
 
@@ -178,12 +179,12 @@ def test_the_image_that_a_name_stands_for_is_looked_up_where_a_build_would_look(
 def test_the_ami_that_a_name_stands_for_is_looked_up(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     for key, value in lab.environment.items():
         monkeypatch.setenv(key, value)
-    newest, options = ec2_target.target.newest, ec2_target.Ec2Options(region="eu-west-1")
-    asked = ec2_target.Ec2Source(ami=ec2_target.Ami(owner="136693071363", name="debian-12-amd64-*"))
+    newest, options = target.newest, Ec2Options(region="eu-west-1")
+    asked = Ec2Source(ami=Ami(owner="136693071363", name="debian-12-amd64-*"))
     found = newest(asked, options)
     assert found and found.id and found.id.startswith("ami-")
-    assert newest(ec2_target.Ec2Source(id=found.id), options) == found
-    assert newest(ec2_target.Ec2Source(from_="base"), options) is None
-    missing = ec2_target.Ec2Source(ami=ec2_target.Ami(owner="136693071363", name="no-such-*"))
+    assert newest(Ec2Source(id=found.id), options) == found
+    assert newest(Ec2Source(from_="base"), options) is None
+    missing = Ec2Source(ami=Ami(owner="136693071363", name="no-such-*"))
     with pytest.raises(EnvironmentFault, match="no-such-"):
         newest(missing, options)

@@ -107,7 +107,9 @@ def test_a_disk_becomes_an_image_and_of_the_next_version_only_what_differs_is_se
 
     # A machine that does not know what the earlier snapshots hold sends everything, as one does that is told so.
     whole = run_in_lab(
-        "ec2_ami_import", **options(f"{unique}-3", path, image_name=unique), environ={"XDG_CACHE_HOME": "/nowhere"}
+        "ec2_ami_import",
+        **options(f"{unique}-3", path, image_name=unique),
+        environ={"XDG_CACHE_HOME": str(tmp_path / "empty")},
     )
     assert (whole["imported"]["parent"], whole["imported"]["sent"]) == (None, whole["imported"]["blocks"])
     plain = options(f"{unique}-4", path, image_name=unique, root_volume={"encrypted": False})
