@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Literal
 
 from docker.errors import APIError, DockerException
@@ -15,6 +16,8 @@ from ansible_collections.goldsmith.images.plugins.module_utils import _layer_cac
 from ansible_collections.goldsmith.images.plugins.module_utils._apt_archive import proxies
 from ansible_collections.goldsmith.images.plugins.module_utils._base_recipe import Options
 from ansible_collections.goldsmith.images.plugins.module_utils._debootstrap import recipe
+from ansible_collections.goldsmith.images.plugins.module_utils._disk_base import DiskRecipe
+from ansible_collections.goldsmith.images.plugins.module_utils._disk_source import original
 from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 from ansible_collections.goldsmith.images.plugins.module_utils._layer_cache import Kept
 from ansible_collections.goldsmith.images.plugins.module_utils._layer_state import look_up
@@ -124,6 +127,9 @@ def _base(client: Any, source: Mapping[str, Any]) -> str | None:
         os.environ.update(proxies())
         options = Options(**Debootstrap(**source["debootstrap"]).model_dump())
         found = _source.base(client, recipe(options, os.environ.get("SOURCE_DATE_EPOCH"), timeout=30)[0])
+    elif "file" in source:
+        image = original(Path(source["file"]), source.get("sha256"))
+        found = _source.base(client, DiskRecipe(image))
     else:
         found = _source.local(client, source["image"]) if "image" in source else None
     return str(found["Id"]) if found else None

@@ -16,7 +16,7 @@ from ansible_collections.goldsmith.images.plugins.module_utils._base_recipe impo
 from ansible_collections.goldsmith.images.plugins.module_utils._debootstrap import recipe
 from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 from ansible_collections.goldsmith.images.plugins.module_utils._locks import Lock
-from ansible_collections.goldsmith.images.plugins.module_utils._mmdebstrap import cache_folder
+from ansible_collections.goldsmith.images.plugins.module_utils._mmdebstrap import built, cache_folder
 from ansible_collections.goldsmith.images.plugins.module_utils._source import make_base
 from goldsmith.errors import EnvironmentFault
 
@@ -133,7 +133,7 @@ def make(client: Any, base: Base, reference: str) -> None:
             os.environ.update(proxies())
             options = Options(base.suite, None, ["main"], sorted(_PACKAGES), "minbase", None)
             wanted, _warnings = recipe(options, None, 30)
-            source, _made = make_base(client, wanted)
+            source, _made = make_base(client, wanted, built)
             _prepare(client.api, source["Id"], base, reference)
     except Fault as fault:
         raise EnvironmentFault(f"the lab's base {base.name} cannot be made: {fault}") from fault

@@ -76,9 +76,11 @@ def _docker_plan(plan: Plan) -> Iterable[str]:
 def _disk_plan(plan: Plan) -> Iterable[str]:
     options = plan.options
     packed = ", compressed" if options["compress"] else ""
-    large = size(options["size"]) if "size" in options else "as large as it must be"
+    of_image = "file" in plan.source
+    else_large = "as large as the image that it is made from" if of_image else "as large as it must be"
+    large = size(options["size"]) if "size" in options else else_large
     yield f"disk     {options['format']}{packed}, {large}"
-    yield f"starts   by {' and '.join(options['firmware'])}"
+    yield f"starts   by {'what the image starts by' if of_image else ' and '.join(options['firmware'])}"
     if mounts := [f"{one['mount']} ({size(one['size'])})" for one in options.get("partitions", ())]:
         yield f"apart    {', '.join(mounts)}"
     yield f"written  to {options.get('directory', 'the output folder of the build')}"
@@ -204,7 +206,13 @@ def identity(artifact: Artifact | ArtifactRecord, known: str) -> Iterable[str]:
 
 
 def _source(source: Mapping[str, Any]) -> str:
-    for key, called in (("image", "image"), ("from", "from"), ("id", "ami"), ("ssm", "SSM parameter")):
+    for key, called in (
+        ("image", "image"),
+        ("file", "disk image"),
+        ("from", "from"),
+        ("id", "ami"),
+        ("ssm", "SSM parameter"),
+    ):
         if key in source:
             return f"{called} {source[key]}"
     if ami := source.get("ami"):

@@ -21,6 +21,9 @@ def located(tree: Node, problems: list[Problem]) -> Node:
         node = tree.get(key)
         if node is not None:
             changes[key] = _each(node, locate, problems)
+    platforms = tree.get("platforms")
+    if platforms is not None:
+        changes["platforms"] = _each(platforms, _platform, problems)
     return tree.merged(changes)
 
 
@@ -51,6 +54,14 @@ def _test(test: Node, problems: list[Problem]) -> Node:
     if boot is not None:
         changes["boot"] = boot.merged(dict(_tests(boot, problems))) if isinstance(boot.value, dict) else boot
     return test.merged(changes) if changes else test
+
+
+def _platform(platform: Node, problems: list[Problem]) -> Node:
+    disk = platform.get("disk")
+    if disk is None or disk.get("file") is None:
+        return platform
+    image = disk.merged(dict(_absolute(disk, ("file",), os.path.isfile, "disk image", problems)))
+    return platform.merged({"disk": image})
 
 
 def _tests(node: Node, problems: list[Problem]) -> Iterator[tuple[str, Node]]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from goldsmith.errors import EnvironmentFault, InputError
 from goldsmith.spec.types import Bytes, Model, Scalar
-from goldsmith.targets import Ground, Target
+from goldsmith.targets import Base, Ground, Target
 from goldsmith.targets.docker import DockerSource, Machine, engine, newest
 
 # systemd's hostname(5): labels of the domain name system, 64 characters in all.
@@ -24,13 +24,30 @@ _LEAST_SIZE = 512 << 20
 
 
 class DiskSource(DockerSource):
-    """Where a disk's operating system comes from: exactly one of `image`, `debootstrap` and `from`."""
+    """Where a disk's operating system comes from: exactly one of `image`, `debootstrap`, `file` and `from`."""
+
+    _sources: ClassVar[tuple[str, ...]] = (*DockerSource._sources, "file")
 
     kernel: str = Field(
         "linux-image-amd64",
         pattern=PACKAGE,
         description="Package of the kernel; linux-image-cloud-amd64 is smaller, and for virtual machines alone.",
     )
+    file: str | None = Field(
+        None,
+        description="A raw or qcow2 image of a disk, such as a cloud image, relative to the spec; its partitions stay.",
+    )
+    sha256: str | None = Field(
+        None, pattern="^[0-9a-fA-F]{64}$", description="SHA-256 that `file` has to have, in hexadecimal digits."
+    )
+
+    @model_validator(mode="after")
+    def _of_a_file(self) -> DiskSource:
+        if self.sha256 and self.file is None:
+            raise ValueError("sha256 is that of a file, and there is none")
+        if self.file is not None and (wrong := sorted({"kernel", "pull", "platform"} & self.model_fields_set)):
+            raise ValueError(f"{wrong[0]} cannot be given with file: the system in the image has its own")
+        return self
 
 
 class Partition(Model):
@@ -114,6 +131,29 @@ def _there(identity: str, tags: Sequence[str], _region: str | None) -> bool:
     return bool(tags)
 
 
+# What the image that a disk is made from decides.
+_OF_THE_IMAGE = {
+    "partitions": "its partitions stay as they are",
+    "firmware": "it starts by what it has a boot loader for",
+    "kernel_arguments": "a layer can write /etc/default/grub.d",
+    "cloud_init": "it has it, or has not",
+}
+
+
+def _variant(source: DiskSource, options: DiskOptions) -> Target:
+    """Return the target, where the options go with the source."""
+    if source.file is not None:
+        defaults = DiskOptions().model_dump()
+        for key, why in _OF_THE_IMAGE.items():
+            if options.model_dump()[key] != defaults[key]:
+                raise ValueError(f"targets.disk.{key} does not go with a disk made from the image file: {why}")
+    return target
+
+
+def _newest(source: DiskSource, options: object) -> Base | None:
+    return None if source.file is not None else newest(source, options)
+
+
 def _require() -> None:
     """See that an engine answers, that this is root, and that the programs are there that write every disk."""
     from ansible_collections.goldsmith.images.plugins.module_utils import _disk_tools  # noqa: PLC0415
@@ -138,6 +178,8 @@ def ground(source: Mapping[str, Any], options: Mapping[str, Any], seed: str) -> 
     Raises:
         InputError: The disk cannot be laid out.
     """
+    if "file" in source:
+        return Ground(source, options.get("machine") or {})
     from ansible_collections.goldsmith.images.plugins.module_utils import _disk_options  # noqa: PLC0415
     from ansible_collections.goldsmith.images.plugins.module_utils._disk_fstab import fstab  # noqa: PLC0415
     from ansible_collections.goldsmith.images.plugins.module_utils._disk_packages import packages  # noqa: PLC0415
@@ -174,10 +216,11 @@ target = Target(
     options=DiskOptions,
     playbook="goldsmith.images.disk",
     require=_require,
-    newest=newest,
+    newest=_newest,
     there=_there,
     caches_layers=True,
     ground=ground,
     starts_from="docker",
     from_artifact=lambda identity: {"image": identity, "pull": "never"},
+    variant=_variant,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import closing, suppress
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -37,6 +37,8 @@ class Debootstrap(Model):
 class DockerSource(Model):
     """Where a Docker image's operating system comes from: exactly one of `image`, `debootstrap` and `from`."""
 
+    _sources: ClassVar[tuple[str, ...]] = ("image", "debootstrap", "from")
+
     image: str | None = Field(None, description="Image reference, such as debian:12 or debian@sha256:…")
     debootstrap: Debootstrap | None = None
     from_: str | None = Field(None, alias="from", description=FROM)
@@ -45,9 +47,9 @@ class DockerSource(Model):
 
     @model_validator(mode="after")
     def _one_source(self) -> DockerSource:
-        given = [key for key in ("image", "debootstrap", "from_") if getattr(self, key) is not None]
+        given = [key for key in self._sources if getattr(self, "from_" if key == "from" else key) is not None]
         if len(given) != 1:
-            raise ValueError("give exactly one of: image, debootstrap, from")
+            raise ValueError(f"give exactly one of: {', '.join(self._sources)}")
         return self
 
 

@@ -23,6 +23,8 @@ from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fau
 
 GRUB = {"bios": "i386-pc", "uefi": "x86_64-efi"}
 """GRUB's name of each firmware's platform."""
+MENU = "boot/grub/grub.cfg"
+"""The boot menu, below the root."""
 PACKAGES = {"bios": "grub-pc-bin", "uefi": "grub-efi-amd64-bin"}
 
 # Enough to find the root file system, read its menu and start a kernel; the rest lies beside the menu.
@@ -74,12 +76,12 @@ case $t in
   device) echo /dev/disk/by-uuid/@UUID@ ;;
   fs_uuid) echo @UUID@ ;;
   fs) echo @FS@ ;;
-  partmap) echo gpt ;;
-  drive) echo '(hd0,gpt@NUMBER@)' ;;
+  partmap) echo @TABLE@ ;;
+  drive) echo '(hd0,@TABLE@@NUMBER@)' ;;
 esac
 """
 
-_MENU = """\
+_WRITE_MENU = """\
 set -e
 probe=$(command -v grub-probe)
 mkdir -p /boot/grub /dev/disk/by-uuid
@@ -107,13 +109,14 @@ def write_menu(client: Any, container: str, layout: Layout) -> None:
     root = layout.root
     fs = {"ext4": "ext2"}.get(root.filesystem, root.filesystem)
     probe = _PROBE.replace("@UUID@", root.filesystem_uuid).replace("@FS@", fs).replace("@NUMBER@", str(root.number))
+    probe = probe.replace("@TABLE@", layout.table)
     if execute(client, container, "command -v grub-mkconfig && command -v grub-probe").status:
         raise Fault(
             "the boot loader is missing in the image: there is no grub-mkconfig. Have the packages grub2-common and "
             f"{' and '.join(PACKAGES.values())} installed, by the source or by a layer."
         )
     done = execute(
-        client, container, _MENU.replace("@UUID@", root.filesystem_uuid).replace("@PROBE@", shlex.quote(probe))
+        client, container, _WRITE_MENU.replace("@UUID@", root.filesystem_uuid).replace("@PROBE@", shlex.quote(probe))
     )
     if done.status:
         raise Fault(f"grub-mkconfig cannot write the boot menu of the image: {done.tail()}")
@@ -130,8 +133,8 @@ def check(tree: Path, firmware: Iterable[str]) -> None:
             "there is no kernel in the image (/boot/vmlinuz-*). Have the package linux-image-amd64 installed, by the "
             "source or by a layer."
         )
-    if not (tree / "boot/grub/grub.cfg").is_file():
-        raise Fault("there is no boot menu in the image (/boot/grub/grub.cfg)")
+    if not (tree / MENU).is_file():
+        raise Fault(f"there is no boot menu in the image (/{MENU})")
     init = tree / "sbin/init"
     if not init.is_symlink() and not init.exists():
         raise Fault("there is no init in the image (/sbin/init). Have the package systemd-sysv installed.")

@@ -8,11 +8,13 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Collection, Iterable
+from typing import Collection, Iterable, Iterator
 
+from ansible_collections.goldsmith.images.plugins.module_utils._disk_tree import no_room
 from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 from ansible_collections.goldsmith.images.plugins.module_utils._time import UTC, moment, stamp
 
@@ -50,6 +52,26 @@ def begin(directory: Path, build_id: str) -> Path:
             "that this user may write to."
         ) from error
     return place
+
+
+@contextmanager
+def drafted(directory: Path, build_id: str) -> Iterator[Path]:
+    """Give the directory of a build's disk, made anew; what fails in it leaves nothing.
+
+    Raises:
+        Fault: It cannot be made, or there is no room for what is written there.
+    """
+    work = begin(directory, build_id)
+    try:
+        yield work
+    except OSError as error:
+        shutil.rmtree(work, ignore_errors=True)
+        if full(error):
+            raise Fault(no_room(work, 0)) from error
+        raise
+    except BaseException:
+        shutil.rmtree(work, ignore_errors=True)
+        raise
 
 
 def to_disk(path: Path) -> None:

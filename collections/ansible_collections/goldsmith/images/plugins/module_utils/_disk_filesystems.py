@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import Collection
 
 from ansible_collections.goldsmith.images.plugins.module_utils._disk_layout import SECTOR, Partition
 from ansible_collections.goldsmith.images.plugins.module_utils._disk_tools import call
@@ -30,9 +31,10 @@ inode_ratio = 16384
 
 [fs_types]
 ext4 = {
-  features = has_journal,extent,huge_file,flex_bg,metadata_csum,64bit,dir_nlink,extra_isize
+  features = @FEATURES@
 }
 """
+_FEATURES = ("has_journal", "extent", "huge_file", "flex_bg", "metadata_csum", "64bit", "dir_nlink", "extra_isize")
 _RESERVED_PERCENT = 1
 _SPARE_INODES = 4096
 _GROUP = 128 << 20
@@ -57,7 +59,7 @@ def _journal(size: int) -> int:
     return next((journal for below, journal in _JOURNALS if size < below), 1 << 30)
 
 
-def write_ext4(disk: Path, part: Part, epoch: int, work: Path) -> None:
+def write_ext4(disk: Path, part: Part, epoch: int, work: Path, known: Collection[str] = _FEATURES) -> None:
     """Make an ext4 file system with a tree in it.
 
     Args:
@@ -65,6 +67,7 @@ def write_ext4(disk: Path, part: Part, epoch: int, work: Path) -> None:
         part: The partition and what goes into it.
         epoch: Seconds since 1970, for all times but those of the files' last changes.
         work: Directory for files.
+        known: Features beyond which none is used, as the boot loader may be older than they are.
 
     Raises:
         Fault: The tree does not fit.
@@ -78,7 +81,8 @@ def write_ext4(disk: Path, part: Part, epoch: int, work: Path) -> None:
             f"{content.bytes >> 20} MiB in {content.inodes} files. Give it {-(-least >> 20)} MiB at least."
         )
     config = work / "mke2fs.conf"
-    config.write_text(_MKE2FS, encoding="ascii")
+    features = ",".join(feature for feature in _FEATURES if feature in known)
+    config.write_text(_MKE2FS.replace("@FEATURES@", features), encoding="ascii")
     inodes = max(partition.size // 16384, content.inodes + _SPARE_INODES)
     extended = f"offset={partition.start},hash_seed={partition.filesystem_uuid},root_owner=0:0,nodiscard"
     command = ["mke2fs", "-q", "-F", "-t", "ext4", "-d", tree, "-E", extended, "-U", partition.filesystem_uuid]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Mapping, Sequence
 
 from ansible_collections.goldsmith.images.plugins.module_utils import _disk_boot, _disk_tree
-from ansible_collections.goldsmith.images.plugins.module_utils._disk_draft import begin, full, to_disk
+from ansible_collections.goldsmith.images.plugins.module_utils._disk_draft import drafted, to_disk
 from ansible_collections.goldsmith.images.plugins.module_utils._disk_filesystems import (
     needed,
     sparse_file,
@@ -106,17 +106,8 @@ def write(client: Any, container: str, wanted: Wanted, place: Place) -> dict[str
     wanted.need_programs()
     layout = wanted.layout()
     _disk_boot.write_menu(client, container, layout)
-    work = begin(place.directory, place.build_id)
-    try:
+    with drafted(place.directory, place.build_id) as work:
         return _write(client, container, wanted, work, place.name)
-    except OSError as error:
-        shutil.rmtree(work, ignore_errors=True)
-        if full(error):
-            raise Fault(_disk_tree.no_room(work, 0)) from error
-        raise
-    except BaseException:
-        shutil.rmtree(work, ignore_errors=True)
-        raise
 
 
 def _write(client: Any, container: str, wanted: Wanted, work: Path, name: str) -> dict[str, Any]:
@@ -158,6 +149,7 @@ def _write(client: Any, container: str, wanted: Wanted, work: Path, name: str) -
         "size": image.stat().st_size,
         "virtual_size": layout.size,
         "partitions": told(layout),
+        "firmware": list(wanted.firmware),
     }
 
 

@@ -64,11 +64,12 @@ class Partition:
 
 @dataclass(frozen=True)
 class Layout:
-    """A disk: its size in bytes, its GUID, and its partitions in the order in which they lie there."""
+    """A disk: its size in bytes, its GUID, its partitions, the root partition last, and GRUB's name of its table."""
 
     size: int
     uuid: str
     partitions: tuple[Partition, ...]
+    table: str = "gpt"
 
     @property
     def root(self) -> Partition:

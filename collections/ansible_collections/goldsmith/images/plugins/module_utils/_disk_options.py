@@ -48,9 +48,6 @@ def wanted(params: Mapping[str, Any], form: str = "raw", hostname: str = "") -> 
     firmware = sorted(set(params["firmware"]))
     if not firmware:
         raise Fault("`firmware` is empty: name bios, uefi or both.")
-    epoch = os.environ.get("SOURCE_DATE_EPOCH") or str(int(time.time()))
-    if not epoch.isdigit():
-        raise Fault(f"SOURCE_DATE_EPOCH is {epoch!r}: it must be a number of seconds since 1970. Unset or mend it.")
     return Wanted(
         size=params["size"],
         firmware=firmware,
@@ -59,5 +56,17 @@ def wanted(params: Mapping[str, Any], form: str = "raw", hostname: str = "") -> 
         seed=params["seed"],
         format=form,
         hostname=hostname,
-        epoch=int(epoch),
+        epoch=epoch(),
     )
+
+
+def epoch() -> int:
+    """Return the time, in seconds since 1970, that nothing in a disk is younger than.
+
+    Raises:
+        Fault: ``SOURCE_DATE_EPOCH`` is no time.
+    """
+    given = os.environ.get("SOURCE_DATE_EPOCH") or str(int(time.time()))
+    if not given.isdigit():
+        raise Fault(f"SOURCE_DATE_EPOCH is {given!r}: it must be a number of seconds since 1970. Unset or mend it.")
+    return int(given)

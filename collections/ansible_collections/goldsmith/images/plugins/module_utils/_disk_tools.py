@@ -17,6 +17,7 @@ from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fau
 PACKAGES = {
     "dd": "coreutils",
     "debugfs": "e2fsprogs",
+    "e2fsck": "e2fsprogs",
     "grub-mkimage": "grub-common",
     "mcopy": "mtools",
     "mke2fs": "e2fsprogs",
@@ -68,6 +69,13 @@ def need_root() -> None:
 def call(
     command: Iterable[object], *, given: str | bytes = "", env: Mapping[str, str] | None = None, cwd: Path | None = None
 ) -> str:
+    """Run a program to its end and return what it printed, as text; see `printed`."""
+    return printed(command, given=given, env=env, cwd=cwd).decode(errors="replace")
+
+
+def printed(
+    command: Iterable[object], *, given: str | bytes = "", env: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> bytes:
     """Run a program to its end and return what it printed.
 
     Args:
@@ -87,7 +95,7 @@ def call(
     except FileNotFoundError:
         need([words[0]])
         raise
-    printed, said = (text.decode(errors="replace") for text in (done.stdout, done.stderr))
     if done.returncode != 0:
-        raise Fault(f"{words[0]} ended with {done.returncode}: {last_lines(said) or last_lines(printed)}")
-    return printed
+        said = [last_lines(text.decode(errors="replace")) for text in (done.stderr, done.stdout)]
+        raise Fault(f"{words[0]} ended with {done.returncode}: {said[0] or said[1]}")
+    return done.stdout

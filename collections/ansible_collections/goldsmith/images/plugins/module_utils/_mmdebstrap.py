@@ -62,7 +62,7 @@ def mode() -> str:
 def default_sources(options: Options) -> str:
     """Return what mmdebstrap says when it is to print the sources that it would use by itself."""
     hook = 'cat "$1/etc/apt/sources.list" >&2; exit 1'
-    with _workspace() as place:
+    with workspace() as place:
         command = [*_command(options, [], []), f"--setup-hook={hook}", "--format=null", options.suite, "-"]
         environment = {**os.environ, "TMPDIR": str(place.folder)}
         return subprocess.run(command, capture_output=True, text=True, check=False, env=environment).stderr
@@ -94,7 +94,7 @@ def built(recipe: Recipe) -> Iterator[tuple[IO[bytes], str]]:
     Raises:
         Fault: mmdebstrap failed.
     """
-    with _workspace() as place, tempfile.TemporaryFile(dir=place.folder) as tar:
+    with workspace() as place, tempfile.TemporaryFile(dir=place.folder) as tar:
         done = _run(recipe, place, tar, memory=_memory_suffices())
         if done.returncode != 0 and "No space left on device" in done.stderr:
             tar.truncate(0)
@@ -110,7 +110,7 @@ def built(recipe: Recipe) -> Iterator[tuple[IO[bytes], str]]:
         yield tar, f"sha256:{digest.hexdigest()}"
 
 
-def _run(recipe: Recipe, place: _Place, tar: IO[bytes], memory: bool) -> subprocess.CompletedProcess[str]:
+def _run(recipe: Recipe, place: Place, tar: IO[bytes], memory: bool) -> subprocess.CompletedProcess[str]:
     command = _command(recipe.options, recipe.include, [f"--customize-hook={_CUSTOMIZE}", "--format=tar"])
     return subprocess.run(
         [*(_in_memory(place.folder) if memory else []), *command, recipe.options.suite, "-", *recipe.sources],
@@ -193,7 +193,7 @@ def cache_folder() -> Path:
     return folder
 
 
-class _Place(NamedTuple):
+class Place(NamedTuple):
     """A directory to work in, and the descriptor of the lock that keeps it from being swept."""
 
     folder: Path
@@ -201,7 +201,7 @@ class _Place(NamedTuple):
 
 
 @contextmanager
-def _workspace() -> Iterator[_Place]:
+def workspace() -> Iterator[Place]:
     """Give a place to work in; first sweep what killed runs left."""
     parent = cache_folder()
     for left in {path.with_suffix("") for path in parent.glob(f"{_PREFIX}*")}:
@@ -214,7 +214,7 @@ def _workspace() -> Iterator[_Place]:
             raise Fault(f"the directory {folder} is in use")
         folder.mkdir(mode=0o711)
         try:
-            yield _Place(folder, lock.descriptor)
+            yield Place(folder, lock.descriptor)
         finally:
             _remove_tree(folder)
 

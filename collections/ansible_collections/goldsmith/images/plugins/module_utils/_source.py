@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from typing import Any, Mapping, NamedTuple, cast
+from typing import IO, Any, Callable, ContextManager, Mapping, NamedTuple, Protocol, TypeVar, cast
 
 from ansible_collections.goldsmith.images.plugins.module_utils._archive import image_archive
-from ansible_collections.goldsmith.images.plugins.module_utils._base_recipe import Recipe
 from ansible_collections.goldsmith.images.plugins.module_utils._docker import LABEL_SOURCE
 from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 from ansible_collections.goldsmith.images.plugins.module_utils._locks import Lock
-from ansible_collections.goldsmith.images.plugins.module_utils._mmdebstrap import built, cache_folder
+from ansible_collections.goldsmith.images.plugins.module_utils._mmdebstrap import cache_folder
 
 with suppress(ImportError):  # `_docker.run` tells the user
     from docker.errors import APIError, ImageNotFound
@@ -166,6 +165,21 @@ def refusal(name: str, reason: str, platform: str | None) -> Fault:
     return Fault(f"{name} cannot be pulled from {registry}: {reason}")
 
 
+class Recipe(Protocol):
+    """What a base is made from: a digest of all that decides what it is like, its tag, and its image document."""
+
+    @property
+    def key(self) -> str: ...
+
+    @property
+    def reference(self) -> str: ...
+
+    def document(self, layer: str) -> bytes: ...
+
+
+_Recipe = TypeVar("_Recipe", bound=Recipe)
+
+
 def base(client: Any, recipe: Recipe) -> dict[str, Any] | None:
     """Return the base made by this recipe before, or None.
 
@@ -176,8 +190,15 @@ def base(client: Any, recipe: Recipe) -> dict[str, Any] | None:
     return found if labels.get(LABEL_SOURCE) == recipe.key else None
 
 
-def make_base(client: Any, recipe: Recipe) -> tuple[dict[str, Any], bool]:
+def make_base(
+    client: Any, recipe: _Recipe, built: Callable[[_Recipe], ContextManager[tuple[IO[bytes], str]]]
+) -> tuple[dict[str, Any], bool]:
     """Make a base, unless another process has made it meanwhile, and tag it.
+
+    Args:
+        client: A connected client.
+        recipe: What it is made from.
+        built: Makes it: gives a tar of the root file system, and the tar's ``sha256:…``.
 
     Returns:
         The image, and whether this call made it.

@@ -49,6 +49,21 @@ options:
     description: Name of the machine.
     type: str
     required: true
+  original:
+    description:
+      - The image that the container's base was taken from, by M(goldsmith.images.docker_source). The disk is a copy of
+        it, with another root file system in the same place, which keeps its UUID and label.
+      - O(firmware), O(partitions) and O(seed) are without meaning then. With O(size), its last partition grows, which
+        has to be the root's.
+    type: dict
+    suboptions:
+      path:
+        description: The image, raw or qcow2.
+        type: path
+        required: true
+      sha256:
+        description: Its digest in hexadecimal digits. Another file is refused.
+        type: str
 attributes:
   check_mode:
     description: Says that it would write, and fails where it is known that it could not.
@@ -111,17 +126,23 @@ image:
       type: list
       elements: dict
       sample: []
+    firmware:
+      description: What it starts from.
+      type: list
+      elements: str
+      sample: [bios, uefi]
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Mapping
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.goldsmith.images.plugins.module_utils import _disk_image
+from ansible_collections.goldsmith.images.plugins.module_utils import _disk_image, _disk_rewrite
 from ansible_collections.goldsmith.images.plugins.module_utils._container import need_running
 from ansible_collections.goldsmith.images.plugins.module_utils._disk_draft import draft
-from ansible_collections.goldsmith.images.plugins.module_utils._disk_options import DISK_OPTIONS, wanted
+from ansible_collections.goldsmith.images.plugins.module_utils._disk_options import DISK_OPTIONS, epoch, wanted
+from ansible_collections.goldsmith.images.plugins.module_utils._disk_source import need_programs, original
 from ansible_collections.goldsmith.images.plugins.module_utils._docker import DOCKER_OPTIONS, patient, run
 from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 
@@ -130,22 +151,53 @@ def work(client: Any, module: AnsibleModule) -> dict[str, Any]:
     """Return the module's result."""
     patient(client)
     params = module.params
+    if params["original"]:
+        return rewritten(client, module)
     disk = wanted(params, params["format"], params["hostname"])
     disk.need_programs()
     layout = disk.layout()
-    name = params["name"]
-    if Path(name).name != name or name.startswith("."):
-        raise Fault(f"{name!r} is not the name of a file; the directory is given by `directory`.")
+    place = _place(params)
     container = need_running(client, params["container"])["Id"]
-    directory = Path(params["directory"])
     image: dict[str, Any] = {
-        "path": str(draft(directory, params["build_id"]) / name),
+        "path": str(draft(place.directory, place.build_id) / place.name),
         "format": params["format"],
         "virtual_size": layout.size if params["size"] else None,
         "partitions": _disk_image.told(layout),
+        "firmware": list(disk.firmware),
     }
     if not module.check_mode:
-        image = _disk_image.write(client, container, disk, _disk_image.Place(directory, name, params["build_id"]))
+        image = _disk_image.write(client, container, disk, place)
+    return _result(image)
+
+
+def rewritten(client: Any, module: AnsibleModule) -> dict[str, Any]:
+    """Return the module's result for a disk that is made from another one."""
+    need_programs()
+    params = module.params
+    place = _place(params)
+    container = need_running(client, params["container"])["Id"]
+    given = params["original"]
+    disk = _disk_rewrite.Rewritten(
+        original(Path(given["path"]), given["sha256"]), params["size"], params["format"], params["hostname"], epoch()
+    )
+    image: dict[str, Any] = {
+        "path": str(draft(place.directory, place.build_id) / place.name),
+        "format": params["format"],
+        "virtual_size": params["size"],
+    }
+    if not module.check_mode:
+        image = _disk_rewrite.rewrite(client, container, disk, place)
+    return _result(image)
+
+
+def _place(params: Mapping[str, Any]) -> _disk_image.Place:
+    name = params["name"]
+    if Path(name).name != name or name.startswith("."):
+        raise Fault(f"{name!r} is not the name of a file; the directory is given by `directory`.")
+    return _disk_image.Place(Path(params["directory"]), name, params["build_id"])
+
+
+def _result(image: dict[str, Any]) -> dict[str, Any]:
     return {"changed": True, "image": image, "diff": {"before": {}, "after": {"path": image["path"]}}}
 
 
@@ -159,6 +211,10 @@ def main() -> None:
             "build_id": {"type": "str", "required": True},
             "format": {"type": "str", "choices": ["raw", "qcow2", "vmdk"], "default": "raw"},
             "hostname": {"type": "str", "required": True},
+            "original": {
+                "type": "dict",
+                "options": {"path": {"type": "path", "required": True}, "sha256": {"type": "str"}},
+            },
             **DISK_OPTIONS,
             **DOCKER_OPTIONS,
         },

@@ -75,6 +75,22 @@ options:
       architecture:
         description: Debian's name of the architecture, such as V(arm64). By default this machine's.
         type: str
+  disk:
+    description:
+      - The root file system of a disk's image, for M(goldsmith.images.disk_image) with the same image as C(original).
+        Without its boot menu, which that module writes anew.
+      - It is taken out by debugfs, with owners, modes, hard links and capabilities; other extended attributes and
+        devices are left out. Nothing is mounted. Needs root.
+      - It has to be of ext4 in a partition, and to hold Debian or Ubuntu with GRUB, for x86-64.
+    type: dict
+    suboptions:
+      path:
+        description: The image, raw or qcow2. One that needs other files is refused, and so is an encrypted one.
+        type: path
+        required: true
+      sha256:
+        description: Its digest in hexadecimal digits. Another file is refused.
+        type: str
 attributes:
   check_mode:
     description: Can run in check mode and say what it would do, without doing it.
@@ -89,6 +105,7 @@ attributes:
     details: With O(image.pull=always) or O(debootstrap), as long as the registry or the archives have not changed.
 requirements:
   - mmdebstrap (for O(debootstrap))
+  - e2fsprogs, fdisk, qemu-utils (for O(disk))
 notes:
   - E(SOURCE_DATE_EPOCH) clamps the times in a base made from packages, and is when it was created. Without it, the time
     of the archives' newest change takes its place, so that the same archives give the same image.
@@ -131,13 +148,17 @@ source:
       type: str
       sample: goldsmith/base:bookworm-0a1b2c3d4e5f
     kind:
-      description: V(image) or V(debootstrap).
+      description: V(image), V(debootstrap) or V(disk).
       type: str
       sample: debootstrap
     key:
-      description: Digest of everything that decides what the base is like. With O(debootstrap).
+      description: Digest of everything that decides what the base is like. With O(debootstrap) and O(disk).
       type: str
       sample: 0a1b2c3d4e5f
+    sha256:
+      description: SHA-256 of the disk's image. With O(disk).
+      type: str
+      sample: 5d5e1c4f
     inrelease:
       description: SHA-256 of the archives' signed indexes by URL. With O(debootstrap).
       type: dict
@@ -170,6 +191,7 @@ source:
 """
 
 import os
+from pathlib import Path
 from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
@@ -178,7 +200,10 @@ from ansible_collections.goldsmith.images.plugins.module_utils import _source
 from ansible_collections.goldsmith.images.plugins.module_utils._apt_archive import proxies
 from ansible_collections.goldsmith.images.plugins.module_utils._base_recipe import Options, Recipe
 from ansible_collections.goldsmith.images.plugins.module_utils._debootstrap import recipe
+from ansible_collections.goldsmith.images.plugins.module_utils._disk_base import DiskRecipe, root_tar
+from ansible_collections.goldsmith.images.plugins.module_utils._disk_source import need_programs, original
 from ansible_collections.goldsmith.images.plugins.module_utils._docker import DOCKER_OPTIONS, run
+from ansible_collections.goldsmith.images.plugins.module_utils._mmdebstrap import built
 
 
 def from_image(client: Any, module: AnsibleModule) -> dict[str, Any]:
@@ -205,8 +230,21 @@ def from_packages(client: Any, module: AnsibleModule) -> dict[str, Any]:
     before = found["Id"] if found else None
     made = found is None
     if found is None and not module.check_mode:
-        found, made = _source.make_base(client, wanted)
+        found, made = _source.make_base(client, wanted, built)
     return _result(_described(found or {"Id": None}, wanted), before, changed=made)
+
+
+def from_disk(client: Any, module: AnsibleModule) -> dict[str, Any]:
+    need_programs()
+    image = original(Path(module.params["disk"]["path"]), module.params["disk"]["sha256"])
+    wanted = DiskRecipe(image)
+    found = _source.base(client, wanted)
+    before = found["Id"] if found else None
+    made = found is None
+    if found is None and not module.check_mode:
+        found, made = _source.make_base(client, wanted, root_tar)
+    source = _source.describe(found or {"Id": None}, wanted.reference, "disk")
+    return _result({**source, "key": wanted.key, "sha256": image.sha256}, before, changed=made)
 
 
 def _described(image: dict[str, Any], wanted: Recipe) -> dict[str, Any]:
@@ -220,6 +258,9 @@ def _result(source: dict[str, Any], before: str | None, changed: bool) -> dict[s
         "source": source,
         "diff": {"before": {"id": before}, "after": {"id": source["id"]}},
     }
+
+
+_KINDS = {"image": from_image, "debootstrap": from_packages, "disk": from_disk}
 
 
 def main(module_class: Callable[..., Any] = AnsibleModule) -> None:
@@ -248,13 +289,17 @@ def main(module_class: Callable[..., Any] = AnsibleModule) -> None:
                     "architecture": {"type": "str"},
                 },
             },
+            "disk": {
+                "type": "dict",
+                "options": {"path": {"type": "path", "required": True}, "sha256": {"type": "str"}},
+            },
             **DOCKER_OPTIONS,
         },
-        mutually_exclusive=[("image", "debootstrap")],
-        required_one_of=[("image", "debootstrap")],
+        mutually_exclusive=[tuple(_KINDS)],
+        required_one_of=[tuple(_KINDS)],
         supports_check_mode=True,
     )
-    run(module, from_image if module.params["image"] else from_packages)
+    run(module, next(resolve for kind, resolve in _KINDS.items() if module.params[kind]))
 
 
 if __name__ == "__main__":
