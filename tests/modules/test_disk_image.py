@@ -41,7 +41,7 @@ mkdir -p /usr/bin /etc/ssh /var/data /etc/systemd/system /usr/lib/systemd && : >
 printf 'own line\\n' >/etc/ssh/sshd_config
 printf '#!/bin/sh\\n' >/usr/bin/ssh-keygen && : >/usr/lib/systemd/systemd-resolved
 printf '# by hand\\ntmpfs /run/mine tmpfs nosuid 0 0\\n' >/etc/fstab
-echo 0123456789abcdef0123456789abcdef >/etc/machine-id
+echo 0123456789abcdef0123456789abcdef >/etc/machine-id && echo ID=debian >/etc/os-release
 echo data >/var/data/file && ln /var/data/file /var/data/hard && ln -s ../nowhere '/var/data/a "strange" name'
 chown 33:44 /var/data/file && chmod 4750 /var/data/file && touch -d @1600000000 /var/data/file
 mkdir -p /srv/deep/er && chmod 2775 /srv/deep && chown 7:8 /srv/deep
@@ -375,3 +375,99 @@ def test_a_missing_program_is_named_with_its_package(run_module: RunModule, tmp_
     assert "without grub-mkimage, mcopy" in done.stderr and "apt-get install grub-common mtools" in done.stderr
     laid = run_module("disk_layout", seed="web", firmware=[])
     assert laid["rc"] == 1 and "`firmware` is empty" in laid["msg"]
+
+
+class Again:
+    """A disk, and another one that was made from it: the container in between, and what modules returned."""
+
+    def __init__(self, source: dict[str, Any], first: Path, second: Path, image: dict[str, Any]) -> None:
+        self.source = source["source"]
+        self.first = first
+        self.second = second
+        self.image = image
+        self.root = image["partitions"][-1]
+
+    def debugfs(self, command: str) -> str:
+        at = f"{self.second}?offset={self.root['start']}"
+        return subprocess.run(["debugfs", "-R", command, at], check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture(scope="module")
+def again(
+    write: Callable[..., dict[str, Any]],
+    run_module: RunModule,
+    docker_client: docker.DockerClient,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Again]:
+    folder = tmp_path_factory.mktemp("again")
+    made = write(folder, name="cloud.qcow2", format="qcow2", partitions=[], build_id="cloud")["image"]
+    original = {"path": made["path"], "sha256": digest(Path(made["path"]))}
+    source = run_module("docker_source", disk=original)
+    assert source["changed"], source
+    base = source["source"]["id"]
+    container = docker_client.containers.run(base, ["/bin/sh", "-c", "sleep 900 & wait $!"], detach=True)
+    try:
+        done = container.exec_run(
+            ["sh", "-ec", "test ! -e /boot/grub/grub.cfg; echo golden >/srv/golden; rm -r /var/data"]
+        )
+        assert done.exit_code == 0, done.output
+        given = {**DISK, "container": container.id, "directory": str(folder), "name": "web-2.raw", "build_id": "web"}
+        result = run_module(
+            "disk_image",
+            environ={"SOURCE_DATE_EPOCH": str(EPOCH)},
+            **{**given, "partitions": [], "size": 384 * MIB, "original": original},
+        )
+        assert result.get("changed"), result
+        first = folder / "first.raw"
+        subprocess.run(["qemu-img", "convert", "-O", "raw", made["path"], first], check=True)
+        yield Again(source, first, Path(result["image"]["path"]), result["image"])
+    finally:
+        container.remove(force=True, v=True)
+        docker_client.images.remove(source["source"]["reference"], force=True)
+
+
+def test_the_root_file_system_of_an_image_is_a_base_that_is_made_once(again: Again, run_module: RunModule) -> None:
+    assert again.source["kind"] == "disk"
+    assert again.source["config"]["Labels"]["io.goldsmith.role"] == "base"
+    found = run_module("docker_source", disk={"path": str(again.first.parent / ".goldsmith-cloud/cloud.qcow2")})
+    assert not found["changed"] and found["source"]["id"] == again.source["id"]
+
+
+def test_a_disk_made_from_another_one_has_its_partitions_and_loaders_and_its_own_files(again: Again) -> None:
+    assert [one["name"] for one in again.image["partitions"]] == ["bios", "esp", "root"]
+    assert again.image["firmware"] == ["bios", "uefi"]
+    before, after = again.first.read_bytes()[: again.root["start"]], again.second.read_bytes()[: again.root["start"]]
+    assert before[:440] == after[:440] and before[MIB:] == after[MIB:], "boot code, GRUB's core and the ESP"
+    assert again.debugfs("cat /srv/golden") == "golden\n"
+    assert "data" not in again.debugfs("ls -p /var")
+    assert f"UUID={again.root['filesystem_uuid']} / ext4" in again.debugfs("cat /etc/fstab")
+    assert again.root["filesystem_uuid"] in again.debugfs("cat /boot/grub/grub.cfg"), "the menu is written anew"
+    assert "Mode:  02775" in again.debugfs("stat /srv/deep") and "Type: FIFO" in again.debugfs("stat /srv/pipe")
+
+
+def test_a_disk_made_from_another_one_can_be_larger_and_is_without_fault(again: Again) -> None:
+    assert again.second.stat().st_size == again.image["virtual_size"] == 384 * MIB
+    assert again.root["start"] + again.root["size"] > 382 * MIB
+    verify = subprocess.run(["sfdisk", "--verify", again.second], capture_output=True, text=True)
+    assert "No errors detected" in verify.stdout
+    at = f"{again.second}?offset={again.root['start']}"
+    checked = subprocess.run(["e2fsck", "-fn", at], capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_a_file_that_is_no_such_image_is_refused_with_the_reason(
+    written: Written, run_module: RunModule, tmp_path: Path
+) -> None:
+    for path, more, said in (
+        (written.path, {}, r"file systems of their own for /tmp, /var"),
+        (tmp_path / "none.raw", {}, "cannot be read: No such file"),
+        (Path(__file__), {}, "no partition table"),
+        (written.path, {"sha256": "0" * 64}, "not the one that `sha256` names"),
+    ):
+        result = run_module("docker_source", disk={"path": str(path), **more})
+        assert result.get("failed") and re.search(said, result["msg"]), result
+    overlay = tmp_path / "overlay.qcow2"
+    made = ["qemu-img", "create", "-q", "-f", "qcow2", "-b", written.path, "-F", "raw", overlay]
+    subprocess.run(made, check=True)
+    result = run_module("docker_source", disk={"path": str(overlay)})
+    assert "only the difference from another file" in result["msg"], result

@@ -123,3 +123,39 @@ def test_who_is_not_root_is_told_before_anything_starts(monkeypatch: pytest.Monk
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(EnvironmentFault, match=r"only root can write; this is the user 1000\. Run the build as root"):
         target.require()
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ({}, "exactly one of: image, debootstrap, from, file"),
+        ({"file": "a.qcow2", "image": "debian:12"}, "exactly one of"),
+        ({"image": "debian:12", "sha256": "0" * 64}, "sha256 is that of a file"),
+        ({"file": "a.qcow2", "sha256": "123"}, "String should match"),
+        ({"file": "a.qcow2", "kernel": "linux-image-amd64"}, "kernel cannot be given with file"),
+        ({"file": "a.qcow2", "pull": "never"}, "pull cannot be given with file"),
+    ],
+)
+def test_a_source_is_one_thing_and_says_nothing_that_an_image_file_decides(source: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        DiskSource(**source)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            {"partitions": [{"mount": "/var", "size": "1GiB"}]},
+            "targets.disk.partitions does not go .* stay as they are",
+        ),
+        ({"firmware": ["bios"]}, "targets.disk.firmware"),
+        ({"kernel_arguments": ["quiet"]}, "targets.disk.kernel_arguments"),
+        ({"cloud_init": False}, "targets.disk.cloud_init"),
+    ],
+)
+def test_what_an_image_file_decides_is_no_option_beside_it(options: dict[str, Any], said: str) -> None:
+    assert target.variant
+    with pytest.raises(ValueError, match=said):
+        target.variant(DiskSource(file="/a.qcow2"), DiskOptions(**options))
+    assert target.variant(DiskSource(image="debian:12"), DiskOptions(**options)) is target
+    assert target.variant(DiskSource(file="/a.qcow2"), DiskOptions(size="4GiB", format="qcow2")) is target

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -151,7 +152,20 @@ def _variant(source: DiskSource, options: DiskOptions) -> Target:
 
 
 def _newest(source: DiskSource, options: object) -> Base | None:
-    return None if source.file is not None else newest(source, options)
+    """Return the base that was made of an image file, while there is one; else as for Docker images."""
+    if source.file is None:
+        return newest(source, options)
+    from ansible_collections.goldsmith.images.plugins.module_utils import _source  # noqa: PLC0415
+    from ansible_collections.goldsmith.images.plugins.module_utils._disk_base import DiskRecipe  # noqa: PLC0415
+    from ansible_collections.goldsmith.images.plugins.module_utils._disk_source import original  # noqa: PLC0415
+    from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault  # noqa: PLC0415
+
+    with closing(engine()) as client:
+        try:
+            found = _source.base(client, DiskRecipe(original(Path(source.file), source.sha256)))
+        except Fault as fault:
+            raise EnvironmentFault(str(fault)) from fault
+    return Base(str(found["Id"])) if found else None
 
 
 def _require() -> None:

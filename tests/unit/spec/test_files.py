@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from goldsmith.spec import load
+from goldsmith.targets.disk import target as disk
 
 
 @pytest.mark.parametrize(
@@ -33,6 +34,15 @@ def test_a_file_that_is_not_there_is_a_problem_at_its_place(folder: Any, text: s
     assert problem.startswith("web.yml:1:")
     assert f"no {what} '" in problem
     assert "looked for " in problem
+
+
+def test_the_image_of_a_disk_is_one_of_these_files(folder: Any) -> None:
+    folder.targets = {"disk": disk}
+    text = "platforms: {a: {disk: {file: images/cloud.qcow2}}}\ntargets: {disk: }\n"
+    (problem,) = folder.problems(text)
+    assert problem.startswith("web.yml:1:") and "no disk image 'images/cloud.qcow2'" in problem
+    image = folder.write("images/cloud.qcow2")
+    assert folder.load(text).spec.platforms["a"]["disk"].file == str(image)
 
 
 def test_paths_are_absolute_however_the_spec_is_named(folder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
