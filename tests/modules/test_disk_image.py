@@ -448,6 +448,12 @@ def test_a_disk_made_from_another_one_has_its_partitions_and_loaders_and_its_own
 def test_a_disk_made_from_another_one_can_be_larger_and_is_without_fault(again: Again) -> None:
     assert again.second.stat().st_size == again.image["virtual_size"] == 384 * MIB
     assert again.root["start"] + again.root["size"] > 382 * MIB
+    tables = [
+        json.loads(subprocess.run(["sfdisk", "--json", path], check=True, capture_output=True, text=True).stdout)
+        for path in (again.first, again.second)
+    ]
+    before, after = ([one["uuid"] for one in table["partitiontable"]["partitions"]] for table in tables)
+    assert before == after, "fstab may name them"
     verify = subprocess.run(["sfdisk", "--verify", again.second], capture_output=True, text=True)
     assert "No errors detected" in verify.stdout
     at = f"{again.second}?offset={again.root['start']}"

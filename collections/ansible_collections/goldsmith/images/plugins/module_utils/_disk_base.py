@@ -18,6 +18,7 @@ from ansible_collections.goldsmith.images.plugins.module_utils._base_recipe impo
 from ansible_collections.goldsmith.images.plugins.module_utils._disk_boot import MENU
 from ansible_collections.goldsmith.images.plugins.module_utils._disk_source import Original, unpacked
 from ansible_collections.goldsmith.images.plugins.module_utils._disk_tools import call
+from ansible_collections.goldsmith.images.plugins.module_utils._disk_tree import see_inside
 from ansible_collections.goldsmith.images.plugins.module_utils._docker import LABEL_ROLE, LABEL_SOURCE
 from ansible_collections.goldsmith.images.plugins.module_utils._ext4_tree import take_out
 from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
@@ -105,9 +106,10 @@ def check(tree: Path, name: str) -> None:
         name: Name of the image, for the messages.
 
     Raises:
-        Fault: It is of another kind of processor, or does not start by GRUB.
+        Fault: It is of another kind of processor, does not start by GRUB, or its menu may lie outside of it.
     """
     menu = tree / MENU
+    see_inside(tree, str(Path(MENU).parent))
     if not menu.is_file() or menu.is_symlink() or not (tree / "usr/sbin/grub-mkconfig").is_file():
         raise Fault(
             f"{name} does not start by GRUB as Debian and Ubuntu have it: there is no /{MENU}, or no grub-mkconfig."

@@ -95,7 +95,11 @@ def finish(tree: Path, layout: Layout, hostname: str) -> None:
         tree: The root file system.
         layout: The disk that it goes to.
         hostname: The machine's name.
+
+    Raises:
+        Fault: A directory that is written to is a link.
     """
+    see_inside(tree, "etc/ssh", "etc/systemd/system/multi-user.target.wants")
     (tree / ".dockerenv").unlink(missing_ok=True)
     etc = tree / "etc"
     _write(etc / "hostname", f"{hostname}\n")
@@ -121,6 +125,21 @@ def finish(tree: Path, layout: Layout, hostname: str) -> None:
         wanted.mkdir(exist_ok=True)
         if not (wanted / HOST_KEYS_UNIT).is_symlink():
             (wanted / HOST_KEYS_UNIT).symlink_to(f"/etc/systemd/system/{HOST_KEYS_UNIT}")
+
+
+def see_inside(tree: Path, *folders: str) -> None:
+    """See that what is written to directories of a tree stays in it: that none on the way there is a link.
+
+    Raises:
+        Fault: One is; it may lead to a directory of this machine.
+    """
+    for folder in folders:
+        for path in (Path(folder), *Path(folder).parents):
+            if (tree / path).is_symlink():
+                raise Fault(
+                    f"/{path} in the image is a link to {os.readlink(tree / path)}, and could lead out of the image. "
+                    "Have a directory there."
+                )
 
 
 def _hosts(hostname: str) -> str:

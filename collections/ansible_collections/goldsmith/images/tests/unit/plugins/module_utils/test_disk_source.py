@@ -4,16 +4,20 @@
 from __future__ import annotations
 
 import struct
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.goldsmith.images.plugins.module_utils._disk_base import check
+from ansible_collections.goldsmith.images.plugins.module_utils._disk_layout import lay_out
 from ansible_collections.goldsmith.images.plugins.module_utils._disk_source import (
     firmware_of,
     format_of,
     kind,
     partitions_of,
 )
+from ansible_collections.goldsmith.images.plugins.module_utils._disk_tree import finish
 from ansible_collections.goldsmith.images.plugins.module_utils._ext4_tree import Detail, Entry, detail, entries
 from ansible_collections.goldsmith.images.plugins.module_utils._fault import Fault
 
@@ -118,3 +122,30 @@ def test_an_inode_tells_its_time_its_link_and_its_capabilities() -> None:
     )
     assert detail(told) == Detail(0x6B03777E + (1 << 32), None, b"\x01\0\0\x02")
     assert detail(b' mtime: 0xffffffff -- x\nFast link dest: "a"b"\n') == Detail(-1, b'a"b', b"")
+
+
+def test_directories_that_are_links_do_not_lead_to_files_of_this_machine(tmp_path: Path) -> None:
+    here, tree = tmp_path / "here", tmp_path / "tree"
+    for folder in (here / "grub", here / "systemd/system", tree / "usr/sbin"):
+        folder.mkdir(parents=True)
+    for path in (here / "grub/grub.cfg", here / "hostname", tree / "usr/sbin/grub-mkconfig"):
+        path.write_text("mine")
+    (tree / "boot").symlink_to(here)
+    (tree / "etc").symlink_to(here)
+    with pytest.raises(Fault, match=r"/boot in the image is a link to .*here, and could lead out"):
+        check(tree, "cloud.qcow2")
+    with pytest.raises(Fault, match="/etc in the image is a link"):
+        finish(tree, lay_out(1 << 30, ["bios"], "ext4", [], "web"), "web")
+    assert (here / "hostname").read_text() == "mine"
+
+
+def test_a_system_of_another_processor_or_without_grub_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Fault, match="does not start by GRUB"):
+        check(tmp_path, "cloud.qcow2")
+    for path in ("boot/grub/grub.cfg", "usr/sbin/grub-mkconfig", "usr/bin/dpkg"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(b"\x7fELF" + bytes(14) + struct.pack("<H", 62))
+    check(tmp_path, "cloud.qcow2")
+    (tmp_path / "usr/bin/dpkg").write_bytes(b"\x7fELF" + bytes(14) + struct.pack("<H", 183))
+    with pytest.raises(Fault, match="another kind of processor"):
+        check(tmp_path, "cloud.qcow2")
