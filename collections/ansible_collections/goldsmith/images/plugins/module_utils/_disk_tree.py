@@ -137,7 +137,7 @@ def see_inside(tree: Path, *folders: str) -> None:
         for path in (Path(folder), *Path(folder).parents):
             if (tree / path).is_symlink():
                 raise Fault(
-                    f"/{path} in the image is a link to {os.readlink(tree / path)}, and could lead out of the image. "
+                    f"/{path} in the image is a link to {(tree / path).readlink()}, and could lead out of the image. "
                     "Have a directory there."
                 )
 
