@@ -247,12 +247,11 @@ def tree(image: dict[str, Any], folder: Path) -> dict[str, tuple[object, ...]]:
         (folder / name).mkdir()
         disk.debugfs(f"rdump / {folder / name}", name)
         for path in (folder / name).rglob("*"):
-            at = path.lstat()
-            kept = path.is_file() and not path.is_symlink()
-            content = (
-                hashlib.sha256(path.read_bytes()).hexdigest() if kept else str(path.is_symlink() and path.readlink())
-            )
-            found[str(path.relative_to(folder))] = (oct(at.st_mode), at.st_uid, at.st_gid, int(at.st_mtime), content)
+            at, link = path.lstat(), path.is_symlink()
+            content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() and not link else None
+            # debugfs makes links anew, so theirs is not the image's time.
+            told = (path.readlink(),) if link else (content, int(at.st_mtime))
+            found[str(path.relative_to(folder))] = (oct(at.st_mode), at.st_uid, at.st_gid, *told)
     disk.raw.unlink()
     return {path: told for path, told in found.items() if path != "root/etc/goldsmith-release"}
 
